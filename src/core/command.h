@@ -35,6 +35,11 @@ struct Limits {
   std::uint16_t max_losses = 10;
 };
 
+// Reused between decisions, so that a plain step allocates nothing.
+struct Scratch {
+  std::vector<TaskId> settled, opening;
+};
+
 struct Context {
   Time now = kNoTime;
   Random* random = nullptr;
@@ -43,6 +48,7 @@ struct Context {
   std::function<Result<Json>(RunId, const std::string& hash)> payload;
   std::function<Result<std::string>(std::string_view name)> secret;
   Limits limits;
+  Scratch scratch;
 };
 
 struct SubmitOptions {

@@ -26,6 +26,9 @@
 
 namespace pawl::core {
 
+// How many rows are written together; the store keeps as many in a segment.
+inline constexpr std::uint32_t kRowsPerSegment = 128;
+
 // Tasks of one lane are alike to the scheduler: same queue, priority and resources.
 struct LaneKey {
   std::string queue;
@@ -115,7 +118,6 @@ class Run {
   bool finals_open = false;      // finally tasks were begun
   bool rejected = false;         // a gate said no: exit code 5
   bool warned = false;           // an allowed failure, or a warning event
-  bool stepped = false;          // some task started since it was (re)opened
   RunState before_pause = RunState::running;
   Time created = kNoTime, started = kNoTime, finished = kNoTime;
   RunId parent, source;
@@ -156,8 +158,8 @@ class Run {
   const FanOut& fan_out_of_child(TaskId t) const;
   FanOut& fan_out_of_child(TaskId t);
   // The live fan-out of a parent, or nullptr.
-  FanOut* fan_out_of(TaskId parent);
-  const FanOut* fan_out_of(TaskId parent) const;
+  FanOut* fan_out_of(TaskId t);
+  const FanOut* fan_out_of(TaskId t) const;
   // The workflow's task that describes t (its own for plain tasks, the fan-out's for children).
   TaskId definition(TaskId t) const { return is_child(t) ? fan_out_of_child(t).parent : t; }
   const TaskDef& def(TaskId t) const { return workflow().def(definition(t)); }
