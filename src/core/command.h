@@ -1,9 +1,9 @@
 #pragma once
 // Commands: everything that can be asked of a run. decide() is the only way to change one.
 //
-// Each command's rules stand in core/decide/<command>.cc with its test beside it. decide() is pure: time
-// and chance come through the Context, and what must follow in the world comes out as Effects, to be
-// done after the commit. A refusal is an Error and leaves the run as it was.
+// Each command's rules stand in core/decide/<command>.cc with its test beside it. decide() is pure:
+// time and chance come through the Context, and what must follow in the world comes out as Effects,
+// to be done after the commit. A refusal is an Error and leaves the run as it was.
 
 #include <functional>
 #include <optional>
@@ -16,14 +16,26 @@
 
 namespace pawl::core {
 
-// What follows from decisions, after the commit (assignments, cancels) or in the same one (children).
+// What follows from decisions, after the commit (assignments, cancels) or in the same one
+// (children).
 struct Effects {
-  struct CancelAttempt { WorkerId worker; Fence fence; };
-  struct StartChild { TaskId task; std::string workflow; std::string file; Json inputs; };
-  struct Refused { WorkerId worker; Fence fence; };
+  struct CancelAttempt {
+    WorkerId worker;
+    Fence fence;
+  };
+  struct StartChild {
+    TaskId task;
+    std::string workflow;
+    std::string file;
+    Json inputs;
+  };
+  struct Refused {
+    WorkerId worker;
+    Fence fence;
+  };
   std::vector<std::pair<WorkerId, Assignment>> assignments;
   std::vector<CancelAttempt> cancels;
-  std::vector<StartChild> children;      // of the run decided last; the engine takes them at once
+  std::vector<StartChild> children;  // of the run decided last; the engine takes them at once
   std::vector<RunId> cancel_children;
   std::vector<Refused> refused;
 };
@@ -53,31 +65,74 @@ struct Context {
 
 struct SubmitOptions {
   RunId id;
-  Json inputs;            // already checked by check_inputs()
-  std::string name;       // "" : from run_name
+  Json inputs;       // already checked by check_inputs()
+  std::string name;  // "" : from run_name
   std::string job, labels;
   std::int32_t priority = 0;
   RunId parent, source;
   TaskId parent_task = kNoTask;
 };
 
-// A new run, pending; admit() starts it. Error: its run_name or concurrency key cannot be evaluated.
+// A new run, pending; admit() starts it. Error: its run_name or concurrency key cannot be
+// evaluated.
 Result<Run> submit(std::shared_ptr<const Plan> plan, const SubmitOptions& options, Context& ctx);
 
 struct Admit {};
-struct Claim { std::uint32_t lane = 0; WorkerId worker; std::uint32_t max = 1; };
-struct Complete { WorkerId worker; Report report; };       // every kind of report
-struct Requeue { std::vector<Fence> fences; bool lost = true; };  // a worker vanished, or gave back
-struct Expire {};                                          // timers due at ctx.now
-struct Pause { std::string by; };
-struct Resume_ { std::string by; };
-struct Cancel { std::string by; };
-struct Retry { std::string task; Json set; std::string by; };      // "" : everything that failed
-struct Recover { std::string from; Json set; std::string by; };
-struct Approve { std::string task; Json data; std::string by, message; };  // task "" : the only open gate
-struct Reject { std::string task; std::string by, message; };
-struct ChildStarted { TaskId task; RunId child; std::string error; };  // error: it could not start
-struct ChildEnded { TaskId task; RunId child; RunState state; Verdict verdict; Json outputs; std::string error; };
+struct Claim {
+  std::uint32_t lane = 0;
+  WorkerId worker;
+  std::uint32_t max = 1;
+};
+struct Complete {
+  WorkerId worker;
+  Report report;
+};  // every kind of report
+struct Requeue {
+  std::vector<Fence> fences;
+  bool lost = true;
+};                 // a worker vanished, or gave back
+struct Expire {};  // timers due at ctx.now
+struct Pause {
+  std::string by;
+};
+struct Resume_ {
+  std::string by;
+};
+struct Cancel {
+  std::string by;
+};
+struct Retry {
+  std::string task;
+  Json set;
+  std::string by;
+};  // "" : everything that failed
+struct Recover {
+  std::string from;
+  Json set;
+  std::string by;
+};
+struct Approve {
+  std::string task;
+  Json data;
+  std::string by, message;
+};  // task "" : the only open gate
+struct Reject {
+  std::string task;
+  std::string by, message;
+};
+struct ChildStarted {
+  TaskId task;
+  RunId child;
+  std::string error;
+};  // error: it could not start
+struct ChildEnded {
+  TaskId task;
+  RunId child;
+  RunState state;
+  Verdict verdict;
+  Json outputs;
+  std::string error;
+};
 
 Status decide(Run& run, const Admit& c, Context& ctx);
 // Returns how many attempts were given out (assignments in ctx.effects); fewer than asked where the

@@ -10,9 +10,7 @@ bool has_task(EventKind k) {
   return k == EventKind::task_state || k == EventKind::warning || k == EventKind::metric ||
          k == EventKind::gate_decided || k == EventKind::late_report;
 }
-bool has_attempt(EventKind k) {
-  return k == EventKind::task_state || k == EventKind::late_report;
-}
+bool has_attempt(EventKind k) { return k == EventKind::task_state || k == EventKind::late_report; }
 
 }  // namespace
 
@@ -70,14 +68,22 @@ Result<std::vector<Event>> decode_events(std::string_view bytes, std::uint64_t f
 
 const char* to_string(EventKind k) {
   switch (k) {
-    case EventKind::submitted: return "submitted";
-    case EventKind::run_state: return "run_state";
-    case EventKind::task_state: return "task_state";
-    case EventKind::warning: return "warning";
-    case EventKind::metric: return "metric";
-    case EventKind::gate_decided: return "gate_decided";
-    case EventKind::changed: return "changed";
-    case EventKind::late_report: return "late_report";
+    case EventKind::submitted:
+      return "submitted";
+    case EventKind::run_state:
+      return "run_state";
+    case EventKind::task_state:
+      return "task_state";
+    case EventKind::warning:
+      return "warning";
+    case EventKind::metric:
+      return "metric";
+    case EventKind::gate_decided:
+      return "gate_decided";
+    case EventKind::changed:
+      return "changed";
+    case EventKind::late_report:
+      return "late_report";
   }
   return "unknown";
 }

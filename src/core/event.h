@@ -2,8 +2,8 @@
 // Events: what happened to a run, in order, numbered from 1 without gap.
 //
 // They are appended as bytes while deciding (a dozen bytes each) and stay in the run's tail until
-// enough have gathered for a sealed chunk. Layout of one event: kind u8, time delta zigzag (from the
-// event before, from the run's creation for the first of a chunk), then the fields of its kind.
+// enough have gathered for a sealed chunk. Layout of one event: kind u8, time delta zigzag (from
+// the event before, from the run's creation for the first of a chunk), then the fields of its kind.
 
 #include <cstdint>
 #include <string>
@@ -45,7 +45,8 @@ struct Event {
 // Appends to `out`; `last` is the time of the event before and becomes this one's.
 void encode_event(std::string& out, const Event& e, Time& last);
 // Decodes a chunk whose first event has number first_seq. `start`: the run's creation.
-Result<std::vector<Event>> decode_events(std::string_view bytes, std::uint64_t first_seq, Time start);
+Result<std::vector<Event>> decode_events(std::string_view bytes, std::uint64_t first_seq,
+                                         Time start);
 
 const char* to_string(EventKind k);
 

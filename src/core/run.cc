@@ -102,7 +102,8 @@ std::size_t Run::footprint() const {
                       extras.size() * (sizeof(TaskExtra) + 48) + extras.bucket_count() * 8 +
                       fan_outs.capacity() * sizeof(FanOut) + tail.capacity() +
                       timers.capacity() * sizeof(timers[0]);
-  for (const Lane& lane : lanes) bytes += sizeof(Lane) + lane.tasks.capacity() * sizeof(TaskId);
+  for (const Lane& lane : lanes)
+    bytes += sizeof(Lane) + lane.tasks.capacity() * sizeof(TaskId);
   return bytes;
 }
 

@@ -1,10 +1,12 @@
 #pragma once
-// Run: one execution of a workflow, in memory. The aggregate: everything a decision may read or change.
+// Run: one execution of a workflow, in memory. The aggregate: everything a decision may read or
+// change.
 //
-// Only core/decide/ changes a Run, and a task's state only through Decider::move(). Rows stand in task
-// order: the workflow's own tasks, then fan-out children in the order in which fan-outs were expanded.
-// What most tasks never have (outputs, errors, timers) lies in a side map, so that a million plain
-// tasks cost a row each. Counters, lanes and timers are derived: run_codec rebuilds them from the rows.
+// Only core/decide/ changes a Run, and a task's state only through Decider::move(). Rows stand in
+// task order: the workflow's own tasks, then fan-out children in the order in which fan-outs were
+// expanded. What most tasks never have (outputs, errors, timers) lies in a side map, so that a
+// million plain tasks cost a row each. Counters, lanes and timers are derived: run_codec rebuilds
+// them from the rows.
 
 #include <array>
 #include <cstdint>
@@ -42,11 +44,11 @@ struct Plan {
   WorkflowId id;
   std::int32_t version = 0;
   std::shared_ptr<const Workflow> workflow;
-  std::string base_dir;                             // directory of the file; "" none
+  std::string base_dir;                                      // directory of the file; "" none
   std::vector<std::pair<std::string, WorkflowId>> children;  // child files, pinned
   std::vector<LaneKey> lanes;
   std::vector<std::uint16_t> lane_of_def;
-  std::vector<std::uint32_t> initial_waits;         // needs of each task
+  std::vector<std::uint32_t> initial_waits;  // needs of each task
 };
 std::shared_ptr<const Plan> make_plan(WorkflowId id, std::int32_t version,
                                       std::shared_ptr<const Workflow> workflow,
@@ -68,24 +70,24 @@ struct TaskRow {
 };
 
 struct TaskExtra {
-  Json output;                  // null: none, or by reference
-  std::string output_hash;      // a payload above the inline limit
+  Json output;              // null: none, or by reference
+  std::string output_hash;  // a payload above the inline limit
   std::string error;
   FailureClass failure = FailureClass::none;
   int exit_code = 0;
-  Json params;                  // what recovery or a person set; null: none
-  Time wake = kNever;           // retry, sleep, gate timeout, queue timeout
-  RunId child;                  // of a `workflow` task
-  std::string checkpoint;       // bytes of the last attempt's
+  Json params;             // what recovery or a person set; null: none
+  Time wake = kNever;      // retry, sleep, gate timeout, queue timeout
+  RunId child;             // of a `workflow` task
+  std::string checkpoint;  // bytes of the last attempt's
   Resume resume = Resume::checkpoint;
-  std::string before;           // shell text before the next attempt
-  Json items;                   // a fan-out's elements
-  std::string question;         // an open gate's, rendered
+  std::string before;    // shell text before the next attempt
+  Json items;            // a fan-out's elements
+  std::string question;  // an open gate's, rendered
   Json preview;
   std::vector<std::uint8_t> rule_uses;
   std::uint16_t warnings = 0;
-  std::string note;             // who decided a gate, and what they said
-  bool has_progress = false;    // live only, not stored
+  std::string note;           // who decided a gate, and what they said
+  bool has_progress = false;  // live only, not stored
   Progress progress;
   std::vector<std::pair<std::string, double>> metrics;
 };
@@ -103,7 +105,7 @@ struct FanOut {
 struct Lane {
   std::vector<TaskId> tasks;  // queued, oldest first; entries no longer queued are passed over
   std::size_t head = 0;
-  std::uint32_t live = 0;     // how many are queued
+  std::uint32_t live = 0;  // how many are queued
 };
 
 class Run {
@@ -113,17 +115,17 @@ class Run {
   std::shared_ptr<const Plan> plan;
   RunState state = RunState::pending;
   Verdict verdict = Verdict::none;
-  bool admitted = false;         // passed its concurrency key
+  bool admitted = false;  // passed its concurrency key
   bool cancelling = false;
-  bool finals_open = false;      // finally tasks were begun
-  bool rejected = false;         // a gate said no: exit code 5
-  bool warned = false;           // an allowed failure, or a warning event
+  bool finals_open = false;  // finally tasks were begun
+  bool rejected = false;     // a gate said no: exit code 5
+  bool warned = false;       // an allowed failure, or a warning event
   RunState before_pause = RunState::running;
   Time created = kNoTime, started = kNoTime, finished = kNoTime;
   RunId parent, source;
   TaskId parent_task = kNoTask;
   std::string name, job, labels;
-  std::string key;               // rendered concurrency key; "" none
+  std::string key;  // rendered concurrency key; "" none
   std::int32_t priority = 0;
   Json inputs;
   Json outputs;
@@ -148,8 +150,8 @@ class Run {
 
   // What changed since the last write.
   bool dirty = false;
-  std::vector<std::uint32_t> dirty_segments;      // sorted on use, may repeat
-  std::vector<TaskId> dirty_cells;                // may repeat
+  std::vector<std::uint32_t> dirty_segments;  // sorted on use, may repeat
+  std::vector<TaskId> dirty_cells;            // may repeat
 
   const Workflow& workflow() const { return *plan->workflow; }
   std::uint32_t task_count() const { return static_cast<std::uint32_t>(rows.size()); }

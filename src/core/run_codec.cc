@@ -9,7 +9,8 @@ namespace pawl::core {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
-// Cells stand in the state of small runs up to this size; beyond, rewriting them costs more than a row.
+// Cells stand in the state of small runs up to this size; beyond, rewriting them costs more than a
+// row.
 constexpr std::size_t kInlineCell = 256;
 constexpr std::uint32_t kInlineCellTasks = 64;
 
@@ -34,8 +35,9 @@ void put_row(Writer& w, const TaskRow& r, Time base) {
   if (timed) {
     // 0 stands for "not yet"; real times are relative to the run's creation and shifted by one.
     auto time = [&](Time t) {
-      w.zigzag(t == kNoTime ? 0 : (t - base).count() >= 0 ? (t - base).count() + 1
-                                                          : (t - base).count());
+      w.zigzag(t == kNoTime              ? 0
+               : (t - base).count() >= 0 ? (t - base).count() + 1
+                                         : (t - base).count());
     };
     time(r.queued);
     time(r.started);
@@ -73,9 +75,23 @@ void get_row(Reader& in, TaskRow& r, Time base) {
 
 // Bits of a cell's presence mask, in the order in which the fields follow.
 enum CellField : std::uint32_t {
-  kOutput = 1, kOutputHash = 2, kError = 4, kFailure = 8, kParams = 16, kWake = 32, kChild = 64,
-  kCheckpoint = 128, kResume = 256, kBefore = 512, kItems = 1024, kQuestion = 2048, kPreview = 4096,
-  kRuleUses = 8192, kWarnings = 16384, kNote = 32768, kMetrics = 65536
+  kOutput = 1,
+  kOutputHash = 2,
+  kError = 4,
+  kFailure = 8,
+  kParams = 16,
+  kWake = 32,
+  kChild = 64,
+  kCheckpoint = 128,
+  kResume = 256,
+  kBefore = 512,
+  kItems = 1024,
+  kQuestion = 2048,
+  kPreview = 4096,
+  kRuleUses = 8192,
+  kWarnings = 16384,
+  kNote = 32768,
+  kMetrics = 65536
 };
 
 void put_json(Writer& w, const Json& v) { w.bytes(v.dump()); }
@@ -91,7 +107,9 @@ Json get_json(Reader& in) {
 
 void put_cell(Writer& w, const TaskExtra& x) {
   std::uint32_t has = 0;
-  auto field = [&](bool present, CellField bit) { if (present) has |= bit; };
+  auto field = [&](bool present, CellField bit) {
+    if (present) has |= bit;
+  };
   field(x.output_hash.empty() && !x.output.is_null(), kOutput);
   field(!x.output_hash.empty(), kOutputHash);
   field(!x.error.empty(), kError);
@@ -218,7 +236,8 @@ void encode_segment(const Run& run, std::uint32_t segment, std::string& out) {
   w.u8(kFormat);
   TaskId first = segment * kRowsPerSegment;
   TaskId end = std::min(first + kRowsPerSegment, run.task_count());
-  for (TaskId t = first; t < end; ++t) put_row(w, run.rows[t], run.created);
+  for (TaskId t = first; t < end; ++t)
+    put_row(w, run.rows[t], run.created);
 }
 
 void encode_state(const Run& run, std::string& out) {
@@ -250,7 +269,8 @@ void encode_state(const Run& run, std::string& out) {
   }
   w.varint(run.task_count());
   if (!rows_inline(run)) return;
-  for (const TaskRow& r : run.rows) put_row(w, r, run.created);
+  for (const TaskRow& r : run.rows)
+    put_row(w, r, run.created);
   if (run.task_count() > kInlineCellTasks) return;
   std::string cell;
   for (TaskId t = 0; t < run.task_count(); ++t) {
@@ -312,7 +332,8 @@ void get_state(Reader& in, Run& run) {
   if (in.varint() != rows || rows > 0xfffffff0u) return in.fail();
   run.rows.resize(rows);
   if (!rows_inline(run)) return;
-  for (TaskRow& r : run.rows) get_row(in, r, run.created);
+  for (TaskRow& r : run.rows)
+    get_row(in, r, run.created);
   if (run.task_count() > kInlineCellTasks) return;
   while (auto t = in.varint()) {
     if (t > rows) return in.fail();
@@ -330,9 +351,11 @@ void derive_waits(Run& run) {
     if (is_final(r.state)) continue;
     if (w.node(t).parent == kNoTask) ++(w.node(t).is_finally ? run.open_finals : run.open_roots);
     if (r.state == TaskState::pending) {
-      for (TaskId n : w.needs(t)) r.waits += open(n);
+      for (TaskId n : w.needs(t))
+        r.waits += open(n);
     } else if (run.def(t).executor == Executor::group) {
-      for (TaskId m : w.members(t)) r.waits += open(m);
+      for (TaskId m : w.members(t))
+        r.waits += open(m);
     }
   }
   for (FanOut& f : run.fan_outs) {
@@ -347,7 +370,8 @@ void derive_waits(Run& run) {
 }
 
 void derive(Run& run) {
-  for (const TaskRow& r : run.rows) ++run.counts[static_cast<std::size_t>(r.state)];
+  for (const TaskRow& r : run.rows)
+    ++run.counts[static_cast<std::size_t>(r.state)];
   for (const FanOut& f : run.fan_outs) {
     if (!f.dead) continue;
     for (TaskId c = f.first; c < f.first + f.count; ++c) {
@@ -361,9 +385,8 @@ void derive(Run& run) {
   for (TaskId t = 0; t < run.task_count(); ++t) {
     if (run.rows[t].state == TaskState::queued) queued.push_back(t);
   }
-  std::stable_sort(queued.begin(), queued.end(), [&](TaskId a, TaskId b) {
-    return run.rows[a].queued < run.rows[b].queued;
-  });
+  std::stable_sort(queued.begin(), queued.end(),
+                   [&](TaskId a, TaskId b) { return run.rows[a].queued < run.rows[b].queued; });
   for (TaskId t : queued) {
     Lane& lane = run.lanes[run.lane_of(t)];
     lane.tasks.push_back(t);
@@ -389,7 +412,8 @@ Result<Run> decode_run(std::shared_ptr<const Plan> plan, const RunParts& parts) 
   run.job = parts.job;
   run.labels = parts.labels;
   auto corrupt = [&](const char* part) {
-    return Error{Errc::corrupt, str("run ", run.id.value, ": its ", part, " cannot be decoded. Restore a "
+    return Error{Errc::corrupt, str("run ", run.id.value, ": its ", part,
+                                    " cannot be decoded. Restore a "
                                     "backup, or remove the run")};
   };
   Reader fixed(parts.fixed);
@@ -409,7 +433,8 @@ Result<Run> decode_run(std::shared_ptr<const Plan> plan, const RunParts& parts) 
       std::uint64_t first = std::uint64_t{number} * kRowsPerSegment;
       if (in.u8() != kFormat || first >= run.rows.size()) return corrupt("task rows");
       auto end = std::min<std::uint64_t>(first + kRowsPerSegment, run.rows.size());
-      for (auto t = first; t < end; ++t) get_row(in, run.rows[t], run.created);
+      for (auto t = first; t < end; ++t)
+        get_row(in, run.rows[t], run.created);
       if (!in.ok()) return corrupt("task rows");
     }
   }

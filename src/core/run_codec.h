@@ -2,14 +2,15 @@
 // Runs as bytes. Four kinds of parts, so that a change writes only what it touched:
 //
 //   fixed     what never changes after submit: inputs, priority, place in a parent run
-//   state     the run's own fields, the event tail, fan-outs; for runs of up to kRowsPerSegment tasks
+//   state     the run's own fields, the event tail, fan-outs; for runs of up to kRowsPerSegment
+//   tasks
 //             also all rows, and the small cells
 //   segments  rows n*kRowsPerSegment.. of larger runs
 //   cells     one task's TaskExtra, where it is too large (or the run) to stand in `state`
 //
-// Rows are a byte where nothing happened yet, a dozen or so otherwise. Counters, lanes, waits and timers
-// are not stored: decode_run() derives them. Every part begins with a format number; a decoder refuses
-// what it does not know and never trusts a length.
+// Rows are a byte where nothing happened yet, a dozen or so otherwise. Counters, lanes, waits and
+// timers are not stored: decode_run() derives them. Every part begins with a format number; a
+// decoder refuses what it does not know and never trusts a length.
 
 #include <memory>
 #include <string>

@@ -9,23 +9,45 @@
 namespace pawl::core {
 namespace {
 
-constexpr const char* kRunStates[] = {"pending",   "running",    "paused",    "completed",
-                                      "failed",    "cancelled",  "recovering"};
+constexpr const char* kRunStates[] = {"pending", "running",   "paused",    "completed",
+                                      "failed",  "cancelled", "recovering"};
 constexpr const char* kTaskStates[] = {"pending",   "queued", "running", "waiting",  "retrying",
                                        "completed", "failed", "skipped", "cancelled"};
 constexpr const char* kVerdicts[] = {"none", "pass", "warning", "fail"};
-constexpr const char* kClasses[] = {"none",     "network",  "auth",    "host_key",
+constexpr const char* kClasses[] = {"none",      "network", "auth",     "host_key",
                                     "disk_full", "oom",     "cuda_oom", "corrupt",
-                                    "diverged", "timeout",  "lost",    "user"};
-constexpr const char* kReasons[] = {
-    "none",          "needs",           "group_closed",       "not_admitted",
-    "max_parallel",  "main_phase",      "slot",               "no_worker",
-    "resource",      "paused",          "backoff",            "try_later",
-    "needs_person",  "sleep",           "gate",               "child_run",
-    "condition",     "upstream_failed", "upstream_skipped",   "upstream_cancelled",
-    "group_skipped", "cancelled",       "cancel_unconfirmed", "error",
-    "expression",    "queue_timeout",   "rejected",           "members",
-    "lost",          "released",        "reused"};
+                                    "diverged",  "timeout", "lost",     "user"};
+constexpr const char* kReasons[] = {"none",
+                                    "needs",
+                                    "group_closed",
+                                    "not_admitted",
+                                    "max_parallel",
+                                    "main_phase",
+                                    "slot",
+                                    "no_worker",
+                                    "resource",
+                                    "paused",
+                                    "backoff",
+                                    "try_later",
+                                    "needs_person",
+                                    "sleep",
+                                    "gate",
+                                    "child_run",
+                                    "condition",
+                                    "upstream_failed",
+                                    "upstream_skipped",
+                                    "upstream_cancelled",
+                                    "group_skipped",
+                                    "cancelled",
+                                    "cancel_unconfirmed",
+                                    "error",
+                                    "expression",
+                                    "queue_timeout",
+                                    "rejected",
+                                    "members",
+                                    "lost",
+                                    "released",
+                                    "reused"};
 static_assert(std::size(kRunStates) == kRunStateCount);
 static_assert(std::size(kTaskStates) == kTaskStateCount);
 static_assert(std::size(kClasses) == kFailureClassCount);

@@ -15,13 +15,14 @@ Result<TaskId> open_gate(const Run& run, const std::string& path) {
   if (open.size() == 1) return open[0];
   if (!open.empty()) {
     std::string names;
-    for (TaskId t : open) names += str(names.empty() ? "" : ", ", run.path(t));
-    return {Errc::conflict, str("run ", run.id.value, " has ", open.size(),
-                                " open gates; name one of: ", names)};
+    for (TaskId t : open)
+      names += str(names.empty() ? "" : ", ", run.path(t));
+    return {Errc::conflict,
+            str("run ", run.id.value, " has ", open.size(), " open gates; name one of: ", names)};
   }
   if (path.empty()) {
-    return {Errc::conflict, str("run ", run.id.value, " has no open gate (it is ",
-                                to_string(run.state), ")")};
+    return {Errc::conflict,
+            str("run ", run.id.value, " has no open gate (it is ", to_string(run.state), ")")};
   }
   auto t = run.find(path);
   if (!t) return {Errc::not_found, str("run ", run.id.value, " has no task \"", path, "\"")};

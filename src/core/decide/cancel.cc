@@ -11,7 +11,8 @@ Status decide(Run& run, const Cancel& c, Context& ctx) {
   Decider d(run, ctx);
   std::string by = c.by.empty() ? std::string("cancelled") : str("cancelled by ", c.by);
   if (!run.admitted) {  // nothing of it ever ran: nothing to clean up either
-    for (TaskId t = 0; t < run.task_count(); ++t) d.move(t, TaskState::cancelled, Reason::cancelled);
+    for (TaskId t = 0; t < run.task_count(); ++t)
+      d.move(t, TaskState::cancelled, Reason::cancelled);
     run.cancelling = true;
     run.open_roots = run.open_finals = 0;
     if (run.state == RunState::paused) d.move_run(RunState::pending);

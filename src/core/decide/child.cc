@@ -23,7 +23,8 @@ Status decide(Run& run, const ChildEnded& c, Context& ctx) {
   const TaskExtra* x = c.task < run.task_count() ? run.extra(c.task) : nullptr;
   if (!x || x->child != c.child || run.rows[c.task].state != TaskState::waiting) {
     // The parent has moved on, or the child was retried after it had ended: nothing waits for it.
-    return {Errc::stale_attempt, str("run ", run.id.value, " does not wait for run ", c.child.value)};
+    return {Errc::stale_attempt,
+            str("run ", run.id.value, " does not wait for run ", c.child.value)};
   }
   Decider d(run, ctx);
   TaskId t = c.task;
@@ -37,9 +38,8 @@ Status decide(Run& run, const ChildEnded& c, Context& ctx) {
     d.move(t, TaskState::cancelled, Reason::cancelled);
     d.settle_later(t);
   } else {
-    d.fail_attempt(t, {FailureClass::user,
-                       str("run ", c.child.value, " ", to_string(c.state),
-                           c.error.empty() ? "" : str(": ", c.error))});
+    d.fail_attempt(t, {FailureClass::user, str("run ", c.child.value, " ", to_string(c.state),
+                                               c.error.empty() ? "" : str(": ", c.error))});
   }
   d.drain();
   return {};

@@ -44,11 +44,12 @@ void complete_attempt(Decider& d, TaskId t, const Report& r) {
   if (!r.outputs.is_null()) {
     auto bytes = r.outputs.dump().size();
     if (bytes > ctx.limits.max_output_bytes) {
-      return d.fail_attempt(t, {FailureClass::user,
-                                str("its output has ", format_size(bytes), "; the limit is ",
-                                    format_size(ctx.limits.max_output_bytes),
-                                    ". Write large results to a file and put its path in the output"),
-                                0, true});
+      return d.fail_attempt(t,
+                            {FailureClass::user,
+                             str("its output has ", format_size(bytes), "; the limit is ",
+                                 format_size(ctx.limits.max_output_bytes),
+                                 ". Write large results to a file and put its path in the output"),
+                             0, true});
     }
     if (r.outputs.size() > 0) d.extra(t).output = r.outputs;
   }
@@ -87,11 +88,15 @@ Status decide(Run& run, const Complete& c, Context& ctx) {
   take_signs(d, t, r);
   switch (r.kind) {
     case ReportKind::started:
-    case ReportKind::progress: return {};
-    case ReportKind::completed: complete_attempt(d, t, r); break;
+    case ReportKind::progress:
+      return {};
+    case ReportKind::completed:
+      complete_attempt(d, t, r);
+      break;
     case ReportKind::failed:
-      d.fail_attempt(t, {r.failure_class == FailureClass::none ? FailureClass::user : r.failure_class,
-                         r.message, r.exit_code, r.no_retry, r.try_later});
+      d.fail_attempt(t,
+                     {r.failure_class == FailureClass::none ? FailureClass::user : r.failure_class,
+                      r.message, r.exit_code, r.no_retry, r.try_later});
       break;
     case ReportKind::released:
       if (row.cancel_asked) {

@@ -1,16 +1,16 @@
 #pragma once
 // Decider: one decision on one run, while it is being made.
 //
-// A command's decide() builds one, makes its own change, and calls drain(), which carries the change
-// through the graph: an ended task settles its dependants and its group, those open, and so on, by a
-// worklist (no recursion: a chain of a million tasks is a loop). move() is the only writer of a task's
-// state and move_run() of a run's; both assert the move is in the table, keep the counters, mark what
-// must be written and append the event.
+// A command's decide() builds one, makes its own change, and calls drain(), which carries the
+// change through the graph: an ended task settles its dependants and its group, those open, and so
+// on, by a worklist (no recursion: a chain of a million tasks is a loop). move() is the only writer
+// of a task's state and move_run() of a run's; both assert the move is in the table, keep the
+// counters, mark what must be written and append the event.
 //
-//   decider.cc   moves, events, timers, lanes      open.cc    what becomes of a task whose needs are met
-//   settle.cc    what the end of a task causes     fail.cc    retry, recovery rules, giving up
-//   finish.cc    the end of a run                  render.cc  an attempt's expressions
-//   reset.cc     reopening ended tasks (retry, recover)
+//   decider.cc   moves, events, timers, lanes      open.cc    what becomes of a task whose needs
+//   are met settle.cc    what the end of a task causes     fail.cc    retry, recovery rules, giving
+//   up finish.cc    the end of a run                  render.cc  an attempt's expressions reset.cc
+//   reopening ended tasks (retry, recover)
 
 #include <string>
 #include <string_view>
@@ -41,9 +41,9 @@ class Decider {
   void move_run(RunState to, std::string_view text = {}, Cause cause = Cause::progress);
   void event(EventKind kind, TaskId t, std::string_view text);
   void changed() { run_.dirty = true; }
-  void touch(TaskId t);            // its row must be written
-  TaskExtra& extra(TaskId t);      // to be changed: its cell will be written
-  void arm(TaskId t, Time wake);   // sets extra.wake; kNever disarms
+  void touch(TaskId t);           // its row must be written
+  TaskExtra& extra(TaskId t);     // to be changed: its cell will be written
+  void arm(TaskId t, Time wake);  // sets extra.wake; kNever disarms
   void enqueue(TaskId t, Reason reason = Reason::slot);
 
   // Graph.
@@ -53,7 +53,7 @@ class Decider {
   void drain();
   bool parent_open(TaskId t) const;
   void end_members(TaskId group, TaskState to, Reason reason);  // silently, with their group
-  void begin_wait(TaskId t);       // sleep, gate, child run
+  void begin_wait(TaskId t);                                    // sleep, gate, child run
   void cancel_open_tasks(bool finals);
   void finish_if_done();
 
@@ -69,8 +69,8 @@ class Decider {
   Run& run() { return run_; }
   Context& ctx() { return ctx_; }
   const TaskRow& row(TaskId t) const { return run_.rows[t]; }
-  bool good(TaskId t) const;       // completed, or its failure is allowed
-  bool failed(TaskId t) const;     // failed for real, or skipped because of a failure
+  bool good(TaskId t) const;    // completed, or its failure is allowed
+  bool failed(TaskId t) const;  // failed for real, or skipped because of a failure
   bool status(TaskId t, StatusFunction f) const;
 
  private:

@@ -42,11 +42,12 @@ void expire_one(Decider& d, TaskId t) {
       if (def.executor == Executor::gate) expire_gate(d, t);
       return;
     case TaskState::queued:
-      d.give_up(t, Reason::queue_timeout, FailureClass::timeout,
-                str("no worker took it within its queue timeout of ",
-                    print_duration(def.timeout.queue)));
+      d.give_up(
+          t, Reason::queue_timeout, FailureClass::timeout,
+          str("no worker took it within its queue timeout of ", print_duration(def.timeout.queue)));
       return d.settle_later(t);
-    default: return;
+    default:
+      return;
   }
 }
 

@@ -26,7 +26,8 @@ Duration backoff(const RetryPolicy& p, std::uint32_t failures, Random& random) {
 }
 
 Json merge_params(Json base, const Json& changes) {
-  for (const auto& [key, value] : changes.as_object()) base.set(key, value);
+  for (const auto& [key, value] : changes.as_object())
+    base.set(key, value);
   return base;
 }
 

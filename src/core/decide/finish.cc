@@ -27,14 +27,17 @@ void Decider::end_run() {
   bool cancelled = run_.cancelling;
   auto look = [&](TaskId t) {
     const TaskRow& r = row(t);
-    if (r.state == TaskState::failed && !run_.def(t).allow_failure && culprit == kNoTask) culprit = t;
+    if (r.state == TaskState::failed && !run_.def(t).allow_failure && culprit == kNoTask)
+      culprit = t;
     if (r.state == TaskState::cancelled) cancelled = true;
     if (r.reason == Reason::rejected) run_.rejected = true;
   };
-  for (TaskId t : run_.workflow().roots()) look(t);
-  for (TaskId t : run_.workflow().finals()) look(t);
+  for (TaskId t : run_.workflow().roots())
+    look(t);
+  for (TaskId t : run_.workflow().finals())
+    look(t);
 
-  RunState end = cancelled ? RunState::cancelled
+  RunState end = cancelled            ? RunState::cancelled
                  : culprit != kNoTask ? RunState::failed
                                       : RunState::completed;
   run_.error.clear();
@@ -52,13 +55,15 @@ void Decider::end_run() {
   }
   if (end == RunState::completed && w.verdict) {
     auto value = w.verdict->evaluate(scope);
-    auto verdict = value.ok() && value->is_string() ? parse_verdict(value->as_string()) : std::nullopt;
+    auto verdict =
+        value.ok() && value->is_string() ? parse_verdict(value->as_string()) : std::nullopt;
     if (verdict) {
       run_.verdict = std::max(*verdict, run_.verdict);
     } else {
       end = RunState::failed;
-      run_.error = value.ok() ? str("verdict: expected pass, warning or fail, found ", value->dump())
-                              : str("verdict: ", value.error().message);
+      run_.error = value.ok()
+                       ? str("verdict: expected pass, warning or fail, found ", value->dump())
+                       : str("verdict: ", value.error().message);
     }
   }
   if (end == RunState::failed && run_.error.empty()) {

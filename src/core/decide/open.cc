@@ -1,4 +1,5 @@
-// What becomes of a task whose needs are at their end: skipped, queued, waiting, or opened as a group.
+// What becomes of a task whose needs are at their end: skipped, queued, waiting, or opened as a
+// group.
 #include "base/text.h"
 #include "core/decide/decider.h"
 
@@ -30,9 +31,12 @@ bool Decider::status(TaskId t, StatusFunction f) const {
     return true;
   };
   switch (f) {
-    case StatusFunction::always: return true;
-    case StatusFunction::success: return all([&](TaskId n) { return good(n); });
-    case StatusFunction::failure: return !all([&](TaskId n) { return !failed(n); });
+    case StatusFunction::always:
+      return true;
+    case StatusFunction::success:
+      return all([&](TaskId n) { return good(n); });
+    case StatusFunction::failure:
+      return !all([&](TaskId n) { return !failed(n); });
     case StatusFunction::none_failed:
       return all([&](TaskId n) { return !failed(n) && row(n).state != TaskState::cancelled; });
   }
@@ -96,7 +100,8 @@ void Decider::open(TaskId t) {
     if (def.for_each) return expand(t);
   }
   switch (def.executor) {
-    case Executor::worker: return enqueue(t);
+    case Executor::worker:
+      return enqueue(t);
     case Executor::group: {
       auto members = run_.workflow().members(t);
       move(t, TaskState::running);
@@ -112,7 +117,8 @@ void Decider::open(TaskId t) {
     }
     case Executor::sleep:
     case Executor::gate:
-    case Executor::workflow: return begin_wait(t);
+    case Executor::workflow:
+      return begin_wait(t);
   }
 }
 
@@ -126,8 +132,8 @@ void Decider::expand(TaskId t) {
   } else if (!items->is_array()) {
     problem = str("expected an array, found ", Json::type_name(items->type()));
   } else if (items->size() > ctx_.limits.max_fan_out) {
-    problem = str("an array of ", items->size(), " elements; the limit is ",
-                  ctx_.limits.max_fan_out);
+    problem =
+        str("an array of ", items->size(), " elements; the limit is ", ctx_.limits.max_fan_out);
   }
   if (!problem.empty()) {
     give_up(t, Reason::expression, FailureClass::user, str("for_each: ", problem));
@@ -150,7 +156,8 @@ void Decider::expand(TaskId t) {
     f = &run_.fan_outs.back();
     run_.rows.resize(run_.rows.size() + count);
     run_.counts[static_cast<std::size_t>(TaskState::pending)] += count;
-    for (TaskId c = f->first; c < f->first + count; c += kRowsPerSegment) touch(c);
+    for (TaskId c = f->first; c < f->first + count; c += kRowsPerSegment)
+      touch(c);
     if (count > 0) touch(f->first + count - 1);
   }
   f->next = f->active = 0;
@@ -160,7 +167,8 @@ void Decider::expand(TaskId t) {
   }
   move(t, TaskState::running);
   std::uint32_t waits = 0;  // a reopened fan-out keeps the elements that completed
-  for (TaskId c = f->first; c < f->first + count; ++c) waits += !is_final(row(c).state);
+  for (TaskId c = f->first; c < f->first + count; ++c)
+    waits += !is_final(row(c).state);
   run_.rows[t].waits = waits;
   if (waits == 0) return finish_parent(t);
   open_children(t);
@@ -224,7 +232,9 @@ void Decider::begin_wait(TaskId t) {
   move(t, TaskState::waiting, Reason::gate);
   TaskExtra& x = extra(t);
   const Json& question = (*with)["question"];
-  x.question = question.is_string() ? question.as_string() : question.is_null() ? "" : question.dump();
+  x.question = question.is_string() ? question.as_string()
+               : question.is_null() ? ""
+                                    : question.dump();
   x.preview = (*with)["preview"];
   arm(t, wake);
 }

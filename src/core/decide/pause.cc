@@ -25,17 +25,16 @@ Status decide(Run& run, const Pause& c, Context& ctx) {
 
 Status decide(Run& run, const Resume_& c, Context& ctx) {
   if (run.state != RunState::paused) {
-    return {Errc::conflict,
-            str("run ", run.id.value, " is ", to_string(run.state), ", not paused",
-                run.state == RunState::failed || run.state == RunState::cancelled
-                    ? str(". To run what failed again: pawl retry ", run.id.value)
-                    : "")};
+    return {Errc::conflict, str("run ", run.id.value, " is ", to_string(run.state), ", not paused",
+                                run.state == RunState::failed || run.state == RunState::cancelled
+                                    ? str(". To run what failed again: pawl retry ", run.id.value)
+                                    : "")};
   }
   Decider d(run, ctx);
   run.pause_reason.clear();
-  d.move_run(run.admitted && run.before_pause == RunState::pending ? RunState::running
-                                                                   : run.before_pause,
-             c.by.empty() ? std::string() : str("resumed by ", c.by));
+  d.move_run(
+      run.admitted && run.before_pause == RunState::pending ? RunState::running : run.before_pause,
+      c.by.empty() ? std::string() : str("resumed by ", c.by));
   for (TaskId t = 0; t < run.task_count(); ++t) {
     const TaskRow& r = run.rows[t];
     if (r.state == TaskState::pending && r.waits == 0 &&

@@ -1,5 +1,5 @@
-// retry: what failed runs again. recover: a chosen task and everything after it runs again, also of a
-// completed run (then as a new run). Earlier outputs are reused; parameters may be edited.
+// retry: what failed runs again. recover: a chosen task and everything after it runs again, also of
+// a completed run (then as a new run). Earlier outputs are reused; parameters may be edited.
 #include <algorithm>
 
 #include "base/text.h"
@@ -73,7 +73,8 @@ Status decide(Run& run, const Retry& c, Context& ctx) {
   if (run.state == RunState::completed) {
     return {Errc::conflict, str("run ", run.id.value,
                                 " is completed: there is nothing to retry. To run part of it again "
-                                "as a new run: pawl recover ", run.id.value, " --from TASK")};
+                                "as a new run: pawl recover ",
+                                run.id.value, " --from TASK")};
   }
   if (run.cancelling && !is_final(run.state)) {
     return {Errc::conflict, str("run ", run.id.value, " is being cancelled; wait for its end")};
@@ -82,9 +83,10 @@ Status decide(Run& run, const Retry& c, Context& ctx) {
   if (!c.task.empty()) {
     TaskId t = TRY(find_task(run, c.task));
     if (!ended_badly(run, t)) {
-      return {Errc::conflict, str("task ", c.task, " of run ", run.id.value, " is ",
-                                  to_string(run.rows[t].state), ": only what failed, was cancelled or "
-                                  "was skipped because of that can be retried")};
+      return {Errc::conflict,
+              str("task ", c.task, " of run ", run.id.value, " is ", to_string(run.rows[t].state),
+                  ": only what failed, was cancelled or "
+                  "was skipped because of that can be retried")};
     }
     from.push_back(t);
   } else {
@@ -103,12 +105,14 @@ Status decide(Run& run, const Retry& c, Context& ctx) {
 
 Status decide(Run& run, const Recover& c, Context& ctx) {
   if (run.state == RunState::completed) {
-    return {Errc::conflict, str("run ", run.id.value, " is completed; it is recovered as a new run")};
+    return {Errc::conflict,
+            str("run ", run.id.value, " is completed; it is recovered as a new run")};
   }
   if (!is_final(run.state)) {
     return {Errc::conflict, str("run ", run.id.value, " is ", to_string(run.state),
                                 ": recover takes a run that is at its end. Cancel it first: pawl "
-                                "cancel ", run.id.value)};
+                                "cancel ",
+                                run.id.value)};
   }
   TaskId t = TRY(find_task(run, c.from));
   Decider d(run, ctx);

@@ -40,7 +40,8 @@ Result<Json> outputs_of(const Run& run, TaskId t, const Context& ctx) {
       all.push_back(task_output(run, c, ctx, error));
     }
     result = Json(std::move(all));
-  } else if (!run.is_child(t) && def.executor == Executor::group && def.outputs.source().is_null()) {
+  } else if (!run.is_child(t) && def.executor == Executor::group &&
+             def.outputs.source().is_null()) {
     result = Json::object();
     for (TaskId m : run.workflow().members(t)) {
       auto inner = outputs_of(run, m, ctx);
@@ -69,7 +70,8 @@ Result<Json> RunScope::params() const {
     params = *rendered;
   }
   if (const TaskExtra* x = run_.extra(task_); x && x->params.is_object()) {
-    for (const auto& [key, value] : x->params.as_object()) params.set(key, value);
+    for (const auto& [key, value] : x->params.as_object())
+      params.set(key, value);
   }
   return params;
 }
@@ -113,9 +115,12 @@ Result<Json> RunScope::secret(std::string_view name) const {
 
 Result<Json> RunScope::task(TaskId t, TaskField field) const {
   switch (field) {
-    case TaskField::outputs: return outputs_of(run_, t, ctx_);
-    case TaskField::state: return Json(to_string(run_.rows[t].state));
-    case TaskField::attempts: return Json(run_.rows[t].attempt);
+    case TaskField::outputs:
+      return outputs_of(run_, t, ctx_);
+    case TaskField::state:
+      return Json(to_string(run_.rows[t].state));
+    case TaskField::attempts:
+      return Json(run_.rows[t].attempt);
     case TaskField::verdict: {
       const TaskRow& r = run_.rows[t];
       const TaskExtra* x = run_.extra(t);
@@ -135,10 +140,13 @@ bool RunScope::status(StatusFunction f) const {
     cancelled |= run_.rows[t].state == TaskState::cancelled;
   }
   switch (f) {
-    case StatusFunction::always: return true;
-    case StatusFunction::failure: return failed;
+    case StatusFunction::always:
+      return true;
+    case StatusFunction::failure:
+      return failed;
     case StatusFunction::success:
-    case StatusFunction::none_failed: return !failed && !cancelled;
+    case StatusFunction::none_failed:
+      return !failed && !cancelled;
   }
   return false;
 }
@@ -182,7 +190,8 @@ Result<Assignment> render_attempt(const Run& run, TaskId t, const Context& ctx) 
   }
   if (args.is_array()) {
     a.args = Json::array();
-    for (const Json& v : args.as_array()) a.args.push(as_text(v));
+    for (const Json& v : args.as_array())
+      a.args.push(as_text(v));
   }
   if (!cwd.is_null()) a.cwd = as_text(cwd);
   a.input = Json::object();

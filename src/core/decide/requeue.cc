@@ -8,7 +8,8 @@ Status decide(Run& run, const Requeue& c, Context& ctx) {
   for (const Fence& f : c.fences) {
     if (f.task >= run.task_count()) continue;
     const TaskRow& row = run.rows[f.task];
-    if (row.state != TaskState::running || row.attempt != f.attempt || row.lease != f.lease) continue;
+    if (row.state != TaskState::running || row.attempt != f.attempt || row.lease != f.lease)
+      continue;
     if (row.lease == 0) continue;
     if (c.lost || row.cancel_asked) {
       d.lose_attempt(f.task);

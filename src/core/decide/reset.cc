@@ -11,7 +11,8 @@ std::vector<TaskId> Decider::downstream(const std::vector<TaskId>& from,
   std::vector<bool> seen(run_.task_count());
   std::vector<TaskId> result, stack = from;
   std::vector<bool> chosen(run_.task_count());
-  for (TaskId t : from) chosen[t] = true;
+  for (TaskId t : from)
+    chosen[t] = true;
   while (!stack.empty()) {
     TaskId t = stack.back();
     stack.pop_back();
@@ -28,17 +29,22 @@ std::vector<TaskId> Decider::downstream(const std::vector<TaskId>& from,
       with(other);
     };
     if (const FanOut* f = run_.fan_out_of(t)) {
-      for (TaskId c = f->first; c < f->first + f->count; ++c) with_inner(c);
+      for (TaskId c = f->first; c < f->first + f->count; ++c)
+        with_inner(c);
     }
     if (run_.is_child(t)) {
-      for (TaskId d : w.dependents(run_.definition(t))) with(d);
+      for (TaskId d : w.dependents(run_.definition(t)))
+        with(d);
     } else {
-      for (TaskId m : w.members(t)) with_inner(m);
-      for (TaskId d : w.dependents(t)) with(d);
+      for (TaskId m : w.members(t))
+        with_inner(m);
+      for (TaskId d : w.dependents(t))
+        with(d);
     }
     for (TaskId g = run_.parent_of(t); g != kNoTask; g = run_.parent_of(g)) {
       if (run_.is_child(g)) continue;
-      for (TaskId d : w.dependents(g)) with(d);
+      for (TaskId d : w.dependents(g))
+        with(d);
     }
   }
   std::sort(result.begin(), result.end());
@@ -48,7 +54,8 @@ std::vector<TaskId> Decider::downstream(const std::vector<TaskId>& from,
 void Decider::reopen(const std::vector<TaskId>& tasks) {
   const Workflow& w = run_.workflow();
   std::vector<bool> chosen(run_.task_count());
-  for (TaskId t : tasks) chosen[t] = true;
+  for (TaskId t : tasks)
+    chosen[t] = true;
   auto reset = [&](TaskId t) {
     TaskRow& r = run_.rows[t];
     if (r.state == TaskState::pending) return;
@@ -92,7 +99,8 @@ void Decider::reopen(const std::vector<TaskId>& tasks) {
     if (w.node(t).parent == kNoTask) ++(w.node(t).is_finally ? run_.open_finals : run_.open_roots);
     std::uint32_t waits = 0;
     if (r.state == TaskState::pending) {
-      for (TaskId n : w.needs(t)) waits += open(n);
+      for (TaskId n : w.needs(t))
+        waits += open(n);
     } else if (FanOut* f = run_.fan_out_of(t)) {
       f->next = f->active = 0;
       for (TaskId c = f->first; c < f->first + f->count; ++c) {
@@ -100,7 +108,8 @@ void Decider::reopen(const std::vector<TaskId>& tasks) {
         f->active += open(c) && row(c).state != TaskState::pending;
       }
     } else if (run_.def(t).executor == Executor::group) {
-      for (TaskId m : w.members(t)) waits += open(m);
+      for (TaskId m : w.members(t))
+        waits += open(m);
     } else {
       continue;
     }

@@ -1,4 +1,5 @@
-// What the end of a task causes: dependants may open, its group or fan-out may end, the run may end.
+// What the end of a task causes: dependants may open, its group or fan-out may end, the run may
+// end.
 #include "core/decide/decider.h"
 
 namespace pawl::core {
@@ -71,9 +72,11 @@ void Decider::finish_parent(TaskId parent) {
     any_run |= r.state != TaskState::skipped;
   };
   if (const FanOut* f = run_.fan_out_of(parent)) {
-    for (TaskId c = f->first; c < f->first + f->count; ++c) look(c);
+    for (TaskId c = f->first; c < f->first + f->count; ++c)
+      look(c);
   } else {
-    for (TaskId m : run_.workflow().members(parent)) look(m);
+    for (TaskId m : run_.workflow().members(parent))
+      look(m);
   }
   if (any_failed) {
     move(parent, TaskState::failed, Reason::members);
@@ -97,7 +100,8 @@ void Decider::end_members(TaskId group, TaskState to, Reason reason) {
     if (is_final(row(m).state)) continue;
     move(m, to == TaskState::failed ? TaskState::skipped : to,
          to == TaskState::failed ? Reason::upstream_failed : reason);
-    for (TaskId inner : run_.workflow().members(m)) stack.push_back(inner);
+    for (TaskId inner : run_.workflow().members(m))
+      stack.push_back(inner);
   }
 }
 
@@ -108,7 +112,8 @@ void Decider::cancel_open_tasks(bool finals) {
     if (run_.workflow().node(run_.definition(t)).is_finally != finals) {
       // Members of a group carry no flag of their own: they follow the group at the top.
       TaskId top = run_.definition(t);
-      while (run_.workflow().node(top).parent != kNoTask) top = run_.workflow().node(top).parent;
+      while (run_.workflow().node(top).parent != kNoTask)
+        top = run_.workflow().node(top).parent;
       if (run_.workflow().node(top).is_finally != finals) continue;
     }
     bool holds_others = run_.def(t).executor == Executor::group || run_.is_fan_out(t);

@@ -13,7 +13,8 @@ std::string default_name(const Json& inputs) {
   for (const auto& [key, value] : inputs.as_object()) {
     if (value.is_array() || value.is_object() || value.is_null()) continue;
     if (shown++ == 3) break;
-    name += str(shown == 1 ? "" : " ", key, "=", value.is_string() ? value.as_string() : value.dump());
+    name +=
+        str(shown == 1 ? "" : " ", key, "=", value.is_string() ? value.as_string() : value.dump());
   }
   if (name.size() > 120) name.resize(120);
   return to_valid_utf8(name);
@@ -50,7 +51,8 @@ Result<Run> submit(std::shared_ptr<const Plan> plan, const SubmitOptions& option
     run.key = key->is_string() ? key->as_string() : key->dump();
   }
   run.rows.resize(w.task_count());
-  for (TaskId t = 0; t < w.task_count(); ++t) run.rows[t].waits = run.plan->initial_waits[t];
+  for (TaskId t = 0; t < w.task_count(); ++t)
+    run.rows[t].waits = run.plan->initial_waits[t];
   run.counts[static_cast<std::size_t>(TaskState::pending)] = w.task_count();
   run.open_roots = static_cast<std::uint32_t>(w.roots().size());
   run.open_finals = static_cast<std::uint32_t>(w.finals().size());
