@@ -36,7 +36,7 @@ class List {
       out.append(column_ - display_width(lead), ' ');
       out += text.substr(indent);
     } else {
-      out += str("  ", paint(term_, Style::cyan, term), '\n', text);
+      out += str("  ", paint(term_, Style::cyan, trim(term)), '\n', text);
     }
   }
 
@@ -102,11 +102,11 @@ std::string flag_list(const std::vector<FlagSpec>& flags, const Term& term, Keep
   return out;
 }
 
-std::string help_flags(const Term& term) {
-  const std::vector<FlagSpec> flags = {
-      {.name = "help", .letter = 'h', .help = "this help; -h is the short one"},
-      {.name = "version", .letter = 'V', .help = "print the version"},
-  };
+// The table's own and those that parsing answers by itself.
+std::string global_flag_list(const CommandTable& table, const Term& term) {
+  auto flags = table.flags;
+  flags.push_back({.name = "help", .letter = 'h', .help = "this help; -h is the short one"});
+  flags.push_back({.name = "version", .letter = 'V', .help = "print the version"});
   return flag_list(flags, term, [](const FlagSpec&) { return true; });
 }
 
@@ -158,8 +158,7 @@ std::string overview(const CommandTable& table, const Term& term, bool full) {
   }
   if (full) {
     out += '\n' + heading(term, "Flags of every command");
-    out += flag_list(table.flags, term, [](const FlagSpec&) { return true; });
-    out += help_flags(term);
+    out += global_flag_list(table, term);
     out += '\n' + heading(term, "Topics");
     for (const auto& topic : table.topics) {
       List(term, widest + 2).add(out, topic.name, topic.summary);
@@ -186,8 +185,7 @@ std::string command_help(const CommandTable& table, const CommandSpec& command, 
   if (!flags.empty()) out += '\n' + heading(term, full ? "Flags" : "Common flags") + flags;
   if (full) {
     out += '\n' + heading(term, "Flags of every command");
-    out += flag_list(table.flags, term, [](const FlagSpec&) { return true; });
-    out += help_flags(term);
+    out += global_flag_list(table, term);
   } else {
     out += '\n' + wrap(str("More: ", table.program, ' ', command.name, " --help"), width_of(term), 0);
   }
