@@ -91,6 +91,7 @@ struct Requeue {
   std::vector<Fence> fences;
   bool lost = true;
 };                 // a worker vanished, or gave back
+struct Adopt { Fence fence; WorkerId worker; };            // an attempt that outlived its worker's life
 struct Expire {};  // timers due at ctx.now
 struct Pause {
   std::string by;
@@ -140,6 +141,8 @@ Status decide(Run& run, const Admit& c, Context& ctx);
 std::uint32_t decide(Run& run, const Claim& c, Context& ctx);
 Status decide(Run& run, const Complete& c, Context& ctx);
 Status decide(Run& run, const Requeue& c, Context& ctx);
+// Errc::stale_attempt where the fence is not live.
+Status decide(Run& run, const Adopt& c, Context& ctx);
 Status decide(Run& run, const Expire& c, Context& ctx);
 Status decide(Run& run, const Pause& c, Context& ctx);
 Status decide(Run& run, const Resume_& c, Context& ctx);

@@ -106,6 +106,7 @@ struct Lane {
   std::vector<TaskId> tasks;  // queued, oldest first; entries no longer queued are passed over
   std::size_t head = 0;
   std::uint32_t live = 0;  // how many are queued
+  std::uint32_t leased = 0;   // how many a worker holds
 };
 
 class Run {

@@ -384,6 +384,7 @@ void derive(Run& run) {
   std::vector<TaskId> queued;
   for (TaskId t = 0; t < run.task_count(); ++t) {
     if (run.rows[t].state == TaskState::queued) queued.push_back(t);
+    if (run.rows[t].lease != 0) ++run.lanes[run.lane_of(t)].leased;
   }
   std::stable_sort(queued.begin(), queued.end(),
                    [&](TaskId a, TaskId b) { return run.rows[a].queued < run.rows[b].queued; });

@@ -34,7 +34,13 @@ void Decider::move(TaskId t, TaskState to, Reason reason, std::string_view text,
   PAWL_ASSERT(may_move(row.state, to, cause));
   --run_.counts[static_cast<std::size_t>(row.state)];
   ++run_.counts[static_cast<std::size_t>(to)];
-  if (row.state == TaskState::queued) --run_.lanes[run_.lane_of(t)].live;
+  if (row.state == TaskState::queued) {
+    Lane& lane = run_.lanes[run_.lane_of(t)];
+    --lane.live;
+    if (to == TaskState::running) ++lane.leased;
+  } else if (row.lease != 0) {
+    --run_.lanes[run_.lane_of(t)].leased;
+  }
   row.state = to;
   row.reason = reason;
   if (to == TaskState::queued) row.queued = ctx_.now;

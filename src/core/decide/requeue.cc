@@ -21,6 +21,20 @@ Status decide(Run& run, const Requeue& c, Context& ctx) {
   return {};
 }
 
+Status decide(Run& run, const Adopt& c, Context& ctx) {
+  const Fence& f = c.fence;
+  if (f.task >= run.task_count()) return {Errc::stale_attempt, "no such task"};
+  TaskRow& row = run.rows[f.task];
+  if (row.state != TaskState::running || row.attempt != f.attempt || row.lease != f.lease ||
+      f.lease == 0) {
+    return {Errc::stale_attempt, "its lease is no longer the live one"};
+  }
+  Decider d(run, ctx);
+  row.worker = c.worker;
+  d.touch(f.task);
+  return {};
+}
+
 std::vector<Fence> live_attempts(const Run& run, WorkerId worker) {
   std::vector<Fence> live;
   if (run.counts[static_cast<std::size_t>(TaskState::running)] == 0) return live;
