@@ -25,7 +25,7 @@ class Json {
   using Array = std::vector<Json>;
   using Object = std::vector<Member>;  // in written order, keys unique
 
-  Json() = default;  // null
+  Json() noexcept {}  // null. Not defaulted: clang 14 needs it complete within the class
   Json(std::nullptr_t) {}                                 // NOLINT: implicit
   Json(bool v) : type_(Type::boolean) { scalar_.b = v; }  // NOLINT: implicit
   // An unsigned number that int64 cannot hold becomes a double: near it, never negative.
