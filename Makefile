@@ -42,11 +42,12 @@ tsan: setup  ## build and run the tests with the thread sanitizer
 clang: setup  ## build with clang, warnings as errors
 	@tools/check --only clang --jobs $(JOBS)
 
-tidy: setup  ## house rules, headers alone, clang-tidy
-	@tools/check --only tidy,headers,clang-tidy --jobs $(JOBS)
+tidy: setup  ## house rules, format, headers alone, clang-tidy
+	@tools/check --only format,tidy,python,headers,clang-tidy --jobs $(JOBS)
 
 format: setup  ## rewrite sources with clang-format
-	@find src include bench tests -name '*.cc' -o -name '*.h' 2>/dev/null | xargs -r clang-format-14 -i
+	@find src include bench tests apps \( -name '*.cc' -o -name '*.h' \) 2>/dev/null \
+	  | xargs -r clang-format-14 -i
 
 bench: setup-build  ## measure the engine: build/bench/engine.json
 	@$(call compile,release,pawl_bench)
@@ -57,7 +58,7 @@ bench-short: setup-build  ## the same in seconds, to see that it runs
 	@mkdir -p build/bench && build/release/pawl_bench --short --json build/bench/engine.json
 
 fuzz: setup  ## each fuzzer for FUZZ_SECONDS (30)
-	@$(call compile,fuzz,all)
+	@$(call compile,fuzz,fuzzers)
 	@tools/fuzz $(or $(FUZZ_SECONDS),30)
 
 examples: build  ## run every example and compare what it prints
