@@ -67,6 +67,7 @@ std::uint32_t Doc::add(DocType type, std::string_view text, std::uint32_t line,
   n.line = line;
   n.column = column;
   n.type = type;
+  n.lead = kNoLead;
   return count_++;
 }
 
@@ -162,9 +163,9 @@ std::string read_token(std::string_view token) {
 
 }  // namespace
 
-std::string Doc::pointer(std::uint32_t index) const {
+std::string Doc::pointer(std::uint32_t index, std::uint32_t from) const {
   std::string out;
-  std::uint32_t here = 0;
+  std::uint32_t here = from;
   while (here < count_ && here != index) {
     const DocNode& n = at(here);
     if (n.type < DocType::array || index >= n.end) return out;

@@ -33,7 +33,11 @@ struct DocNode {
   std::uint32_t size;  // scalars: bytes of text; containers: elements or members
   std::uint32_t line, column;
   DocType type;
+  // Scalars: where their text begins, in characters after `column`, if the file holds it on one line
+  // as it is (no escapes, no folding); else kNoLead. Errors inside a text can then point at the place.
+  std::uint8_t lead;
 };
+inline constexpr std::uint8_t kNoLead = 255;
 static_assert(sizeof(DocNode) == 24);
 
 // What is wrong with the document as a document.
@@ -76,8 +80,9 @@ class Doc {
     const DocNode& n = at(index);
     return n.type >= DocType::array ? n.end : index + 1;
   }
-  // JSON pointer of a key's value or of a value. Walks from the root: for messages.
-  std::string pointer(std::uint32_t index) const;
+  // JSON pointer of a key's value or of a value, from the root or from a node above it. Walks over
+  // what stands before it: for messages.
+  std::string pointer(std::uint32_t index, std::uint32_t from = 0) const;
   std::size_t footprint() const;
 
   // For the readers.

@@ -191,7 +191,8 @@ class JsonReader {
     const char* start = ++p_;
     while (p_ < end_ && kPlain[static_cast<unsigned char>(*p_)]) ++p_;
     if (p_ < end_ && *p_ == '"') {
-      doc_.add(DocType::string, {start, static_cast<std::size_t>(p_ - start)}, line_, at);
+      doc_.edit(doc_.add(DocType::string, {start, static_cast<std::size_t>(p_ - start)}, line_, at))
+          .lead = 1;
       ++p_;
       return true;
     }

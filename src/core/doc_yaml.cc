@@ -249,6 +249,12 @@ bool YamlReader::scalar(const yaml_event_t& e, Mark at) {
   bool plain = e.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
   DocType type = plain ? resolve_plain(text) : DocType::string;
   std::uint32_t node = doc_.add(type, doc_.keep(text), at.line, at.column);
+  const yaml_mark_t& past = e.end_mark;
+  if (past.line + 1 == at.line) {
+    // As long in the file as in the tree (and its quotes): nothing was folded or unescaped.
+    std::size_t quotes = plain ? 0 : 2, width = past.column + 1 - at.column;
+    if (width == text.size() + quotes) doc_.edit(node).lead = plain ? 0 : 1;
+  }
   count_value();
   std::int64_t i = 0;
   double d = 0;
