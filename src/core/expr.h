@@ -1,22 +1,17 @@
 #pragma once
 // Expressions `${{ ... }}`: small, total, bounded. No user code, no loops, no I/O.
 //
-// An Expr is compiled once, with the workflow, and evaluated against a Scope, which is a run seen
-// from one of its tasks. A Template is a JSON value in whose strings expressions may stand; a
-// string that is one whole expression keeps the value's type, other strings are concatenations.
+// An Expr is compiled once, with the workflow, and evaluated against a Scope, which is a run seen from
+// one of its tasks. A Template is a JSON value in whose strings expressions may stand; a string that is
+// one whole expression keeps the value's type, other strings are concatenations.
 //
 // Grammar (loosest first):  a ? b : c   ||   &&   == != < <= > >=   + -   * / %   ! -   postfix
 //   postfix: .name  .name-with-dashes  [expr]     primary: literals, paths, (expr), function(args)
 // Roots: inputs params tasks run item index secrets. `tasks.a.b.outputs|state|verdict|attempts`.
 // Missing keys are errors that name the path; `default(x, y)` forgives exactly that.
-<<<<<<< HEAD
-// `x / y` of integers is an integer where it divides evenly or both are integers and the target is
-// a count (rounds toward zero): batch_size / 2 stays an integer.
-=======
 // `x / y` of two integers is an integer, rounded toward zero: batch_size / 2 stays a count. Overflow
 // and division by zero are errors. `&&` and `||` give booleans; `==` of different types is false, `<`
 // of different types is an error.
->>>>>>> spec
 
 #include <cstdint>
 #include <memory>
@@ -41,8 +36,8 @@ class Scope {
   virtual ~Scope() = default;
   virtual Result<Json> inputs() const = 0;
   virtual Result<Json> params() const = 0;
-  virtual Result<Json> run() const = 0;   // {id, name, workflow, version, started_at, state}
-  virtual Result<Json> item() const = 0;  // error outside a fan-out
+  virtual Result<Json> run() const = 0;    // {id, name, workflow, version, started_at, state}
+  virtual Result<Json> item() const = 0;   // error outside a fan-out
   virtual Result<Json> index() const = 0;
   virtual Result<Json> secret(std::string_view name) const = 0;
   virtual Result<Json> task(TaskId task, TaskField field) const = 0;
@@ -54,10 +49,7 @@ class Scope {
 class TaskNames {
  public:
   virtual ~TaskNames() = default;
-  struct Found {
-    TaskId task;
-    std::size_t length;
-  };
+  struct Found { TaskId task; std::size_t length; };
   virtual Result<Found> resolve(std::span<const std::string> path) const = 0;
 };
 
@@ -99,9 +91,9 @@ class Expr {
 
   // What it reads, for static checks.
   const std::vector<TaskId>& tasks() const;
-  bool uses_status() const;  // calls success(), none_failed(), failure() or always()
+  bool uses_status() const;            // calls success(), none_failed(), failure() or always()
   bool uses_root(std::string_view root) const;
-  std::vector<std::string> input_names() const;  // inputs.NAME it names literally
+  std::vector<std::string> input_names() const;   // inputs.NAME it names literally
   std::vector<std::string> param_names() const;
   const std::vector<ExprRef>& references() const;
   const std::string& text() const;
@@ -125,8 +117,7 @@ std::optional<std::string_view> whole_expression(std::string_view text);
 class Template {
  public:
   Template() = default;  // renders to null
-  // Strings inside `value` may hold expressions. Errors are prefixed with the JSON pointer inside
-  // value.
+  // Strings inside `value` may hold expressions. Errors are prefixed with the JSON pointer inside value.
   static Result<Template> compile(const Json& value, const TaskNames& names);
   // The same with all errors at once. Fails where it returns nullopt.
   static std::optional<Template> compile(const Json& value, const TaskNames& names,
