@@ -114,6 +114,7 @@ class Loop {
   void after(Entry& entry);
   void ended(Entry& entry);
   void drain_followups();
+  void gather_events(const core::Run& run, Flight& flight);
   bool reacquire_key(const core::Run& run, Status& refusal);
 
   // loop_dispatch.cc
@@ -182,7 +183,13 @@ class Loop {
   struct Subscription { std::uint64_t number; RunId run; std::shared_ptr<Subscriber> subscriber; };
   std::vector<Subscription> subscriptions_;
   std::uint64_t next_subscription_ = 1;
-  std::unordered_map<RunId, std::uint64_t> told_seq_;  // of subscribed runs: last event told
+  struct Told {  // up to where a run's subscribers have been told
+    std::uint64_t seq = 0;       // the last event
+    std::uint64_t tail_first = 0;
+    std::size_t offset = 0;      // its end in the tail that begins at tail_first
+    Time time = kNoTime;
+  };
+  std::unordered_map<RunId, Told> told_;
   std::unordered_map<RunId, std::vector<std::function<void()>>> end_calls_;
   std::unordered_map<std::string, RunId> keys_in_flight_;
 

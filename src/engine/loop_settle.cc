@@ -141,7 +141,7 @@ void Loop::drop(RunId id) {
     std::erase(key.waiting, id);
   }
   forget(id);
-  told_seq_.erase(id);
+  told_.erase(id);
   read_again(id);
 }
 
@@ -203,7 +203,10 @@ core::Situation Loop::situation(RunId id) {
 std::uint64_t Loop::subscribe(RunId run, std::shared_ptr<Subscriber> subscriber) {
   subscriptions_.push_back({next_subscription_, run, std::move(subscriber)});
   if (run) {
-    if (Entry* entry = find(run); entry && entry->run) told_seq_[run] = entry->run->next_seq - 1;
+    if (Entry* entry = find(run); entry && entry->run) {
+      const core::Run& r = *entry->run;
+      told_[run] = {r.next_seq - 1, r.tail_first, r.tail.size(), r.tail_time};
+    }
   }
   return next_subscription_++;
 }
