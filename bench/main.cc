@@ -9,10 +9,20 @@
 namespace pawl::bench {
 
 void bench_steps(Report&);
+void bench_drain(Report&);
+void bench_growth(Report&);
+void bench_start(Report&);
+void bench_dag(Report&);
+void bench_timers(Report&);
 
 const std::vector<Benchmark>& benchmarks() {
   static const std::vector<Benchmark> all = {
+      {"drain", "B1: queue drain", bench_drain},
       {"steps", "B2: nine sequential durable steps", bench_steps},
+      {"start", "B4: submit to start", bench_start},
+      {"dag", "B5: giant DAGs", bench_dag},
+      {"timers", "B16: durable timers", bench_timers},
+      {"growth", "growth: B1 beside a long history", bench_growth},
   };
   return all;
 }
