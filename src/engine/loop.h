@@ -25,6 +25,7 @@
 #include "engine/holds.h"
 #include "engine/ready.h"
 #include "engine/request.h"
+#include "engine/run_table.h"
 
 namespace pawl::engine {
 
@@ -161,7 +162,7 @@ class Loop {
   std::unique_ptr<Flight> open_;
   core::Effects scratch_effects_;
 
-  std::unordered_map<RunId, Entry> entries_;
+  RunTable<Entry> entries_;
   std::deque<RunId> lru_;
   std::size_t cache_kib_ = 0;
   std::vector<std::pair<Time, RunId>> timers_;  // a heap, earliest first; stale entries are passed over

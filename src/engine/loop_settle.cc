@@ -128,9 +128,9 @@ void Loop::stall() {
 
 // Back to what the store has of a run: everything derived from the lost state is taken back.
 void Loop::drop(RunId id) {
-  auto it = entries_.find(id);
-  if (it == entries_.end()) return;
-  Entry& entry = it->second;
+  Entry* found = find(id);
+  if (!found) return;
+  Entry& entry = *found;
   core::Run& lost = *entry.run;
   for (std::size_t i = 0; i < entry.leased.size(); ++i) {
     resources_.count(id, lost.plan->lanes[i].resources, entry.leased[i], 0);
@@ -165,7 +165,7 @@ void Loop::read_again(RunId id) {
 Engine::Statistics Loop::statistics() const {
   Engine::Statistics s = stats_;
   s.open_runs = entries_.size();
-  for (const auto& [id, entry] : entries_) s.cached_runs += entry.run != nullptr;
+  entries_.for_each([&](RunId, const Entry& entry) { s.cached_runs += entry.run != nullptr; });
   s.queued = ready_.size();
   s.cache_bytes = cache_kib_ * 1024;
   s.scanning = scanning_;
