@@ -68,6 +68,8 @@ struct NoopWorker::Impl : core::WorkerLink {
   std::condition_variable wake, done_wake;
   std::vector<core::Assignment> inbox;
   bool stopping = false;
+  WorkerId id;
+  core::WorkerPort* port = nullptr;
   std::uint64_t completed = 0, waited = ~0ull;
 
   void assign(std::vector<core::Assignment> batch) override {
@@ -87,6 +89,12 @@ NoopWorker::NoopWorker(core::WorkerPort& port, std::uint32_t slots, Json output)
     : impl_(std::make_shared<Impl>()) {
   std::thread([this, impl = impl_, &port, slots, output] {
     WorkerId id = port.join({"bench", {}, {}, {}}, impl, {});
+    {
+      std::lock_guard lock(impl->mutex);
+      impl->id = id;
+      impl->port = &port;
+      impl->done_wake.notify_all();
+    }
     port.offer(id, slots);
     std::vector<core::Assignment> work;
     for (;;) {
@@ -131,6 +139,12 @@ void NoopWorker::stop() {
   impl_->done_wake.wait(lock, [&] { return !impl_->stopping; });
   lock.unlock();
   impl_.reset();
+}
+
+void NoopWorker::offer(std::uint32_t slots) {
+  std::unique_lock lock(impl_->mutex);
+  impl_->done_wake.wait(lock, [&] { return static_cast<bool>(impl_->id); });
+  impl_->port->offer(impl_->id, slots);
 }
 
 void NoopWorker::wait_for(std::uint64_t completed) {

@@ -80,6 +80,7 @@ class NoopWorker {
  public:
   NoopWorker(core::WorkerPort& port, std::uint32_t slots, Json output = {});
   ~NoopWorker();
+  void offer(std::uint32_t slots);
   void wait_for(std::uint64_t completed);
   std::uint64_t completed() const;
   void stop();

@@ -14,6 +14,9 @@ void bench_growth(Report&);
 void bench_start(Report&);
 void bench_dag(Report&);
 void bench_timers(Report&);
+void bench_crash(Report&);
+void bench_footprint(Report&);
+int child_main(int argc, char** argv);
 
 const std::vector<Benchmark>& benchmarks() {
   static const std::vector<Benchmark> all = {
@@ -21,6 +24,8 @@ const std::vector<Benchmark>& benchmarks() {
       {"steps", "B2: nine sequential durable steps", bench_steps},
       {"start", "B4: submit to start", bench_start},
       {"dag", "B5: giant DAGs", bench_dag},
+      {"crash", "B7: kill -9", bench_crash},
+      {"footprint", "B17: footprint", bench_footprint},
       {"timers", "B16: durable timers", bench_timers},
       {"growth", "growth: B1 beside a long history", bench_growth},
   };
@@ -54,6 +59,7 @@ Json Report::to_json() const {
 
 int main(int argc, char** argv) {
   using namespace pawl;
+  if (argc > 4 && !std::strcmp(argv[1], "--child")) return bench::child_main(argc - 2, argv + 2);
   bool short_run = false;
   std::vector<std::string> only;
   std::string json;
