@@ -76,8 +76,9 @@ void Loop::evict() {
   std::size_t budget = options_.cache_bytes / 1024;
   // Runs that ended leave their places behind.
   while (!lru_.empty() && !find(lru_.front())) lru_.pop_front();
-  std::size_t looked = 0, most = std::min<std::size_t>(lru_.size(), 256);
-  while (cache_kib_ > budget && looked++ < most && !lru_.empty()) {
+  // Runs in use are passed over, but not too many of them a time.
+  std::size_t passed = 0, most = std::min<std::size_t>(lru_.size(), 256);
+  while (cache_kib_ > budget && passed < most && !lru_.empty()) {
     RunId id = lru_.front();
     lru_.pop_front();
     Entry* entry = find(id);
@@ -86,6 +87,7 @@ void Loop::evict() {
     for (const core::Lane& lane : entry->run->lanes) leased |= lane.leased > 0;
     if (entry->pins > 0 || leased) {  // about to be needed
       lru_.push_back(id);
+      ++passed;
       continue;
     }
     cache_kib_ -= entry->bytes_kib;
