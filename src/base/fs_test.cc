@@ -185,6 +185,21 @@ TEST(Fs, RemovingNeverFollowsALink) {
   EXPECT_EQ(names(dir / "outside"), "precious-");
 }
 
+TEST(Fs, RemovingNeedsAName) {
+  TempDir dir;
+  ASSERT_TRUE(make_dirs(dir / "outside/sub").ok());
+  ASSERT_EQ(symlink("outside", (dir / "link").c_str()), 0);
+  EXPECT_TRUE(remove_tree(dir / "link//").ok());  // a slash at the end does not follow it
+  EXPECT_EQ(names(dir.path()), "outside/");
+  for (const auto& path : {std::string("/"), std::string("//"), std::string(".."),
+                           dir / "outside/.", dir / "outside/sub/../"}) {
+    auto status = remove_tree(path);
+    ASSERT_FALSE(status.ok()) << path;
+    EXPECT_EQ(status.error().message, str("remove ", path, ": the path must end in a name"));
+  }
+  EXPECT_EQ(names(dir / "outside"), "sub/");
+}
+
 TEST(Fs, RemovesTreesDeeperThanDescriptorsOrPathsAllow) {
   TempDir dir;
   UniqueFd at(open(dir.path().c_str(), O_RDONLY | O_DIRECTORY));
