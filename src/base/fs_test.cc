@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -203,12 +204,19 @@ TEST(Fs, RemovingNeedsAName) {
 TEST(Fs, RemovesTreesDeeperThanDescriptorsOrPathsAllow) {
   TempDir dir;
   UniqueFd at(open(dir.path().c_str(), O_RDONLY | O_DIRECTORY));
-  for (int i = 0; i < 3000; i++) {
+  for (int i = 0; i < 600; i++) {  // 4,200 letters of path
     ASSERT_EQ(mkdirat(at.get(), "deeper", 0755), 0);
     at.reset(openat(at.get(), "deeper", O_RDONLY | O_DIRECTORY));
     ASSERT_TRUE(at);
   }
-  EXPECT_TRUE(remove_tree(dir / "deeper").ok());
+  struct rlimit before {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  auto few = before;
+  few.rlim_cur = 64;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  auto removed = remove_tree(dir / "deeper");
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(removed.ok());
   EXPECT_EQ(names(dir.path()), "");
 }
 
