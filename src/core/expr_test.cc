@@ -10,7 +10,8 @@ namespace {
 
 FakeScope scope() {
   FakeScope s;
-  s.inputs_value = json_of(R"({"n": 10000, "f": 2.5, "day": "2026-01-31", "flag": true, "none": null,
+  s.inputs_value =
+      json_of(R"({"n": 10000, "f": 2.5, "day": "2026-01-31", "flag": true, "none": null,
       "list": [3, 1, 2, 1], "words": ["b", "a"], "map": {"k": {"deep": [10, 20]}, "a-b": 5, "x y": 6},
       "big": 9223372036854775807, "empty": "", "wide": "äöü漢"})");
   s.params_value = json_of(R"({"batch_size": 9999})");
@@ -30,15 +31,20 @@ std::string outcome(std::string_view text, const Scope& s) {
   return v.ok() ? str("= ", v->dump()) : str("! ", v.error().message);
 }
 
-struct Case { const char* text; const char* expected; };
+struct Case {
+  const char* text;
+  const char* expected;
+};
 
 void check(std::initializer_list<Case> cases) {
   FakeScope s = scope();
   for (const Case& c : cases) {
     std::string got = outcome(c.text, s);
-    if (c.expected[0] == '=') { EXPECT_EQ(got, c.expected) << c.text; }
-    else EXPECT_TRUE(got[0] == '!' && got.find(c.expected + 2) != got.npos)
-        << c.text << "\n  gave " << got << "\n  not  " << c.expected;
+    if (c.expected[0] == '=') {
+      EXPECT_EQ(got, c.expected) << c.text;
+    } else
+      EXPECT_TRUE(got[0] == '!' && got.find(c.expected + 2) != got.npos)
+          << c.text << "\n  gave " << got << "\n  not  " << c.expected;
   }
 }
 
@@ -108,70 +114,73 @@ TEST(Expr, ErrorsNameThePathAndTheNearestKey) {
 }
 
 TEST(Expr, StaticErrorsCarryTheirColumn) {
-  check({{"1 +", "! column 4 of the expression: found the end"},
-         {"  lenght(inputs)", "! column 3 of the expression: there is no function \"lenght\" (did you mean \"length\"?)"},
-         {"tasks.zebra.outputs", "! there is no task \"zebra\" (look closer)"},
-         {"tasks.a", "! is a task, not a value"},
-         {"tasks.a.outpts", "! did you mean \"outputs\"?"},
-         {"tasks[inputs.n].state", "! a task is named by a literal"},
-         {"nope", "! \"nope\" is unknown"},
-         {"trim()", "! trim takes 1 argument, found 0"},
-         {"a", "! \"a\" is unknown"},
-         {"1 & 2", "! and is `&&`"},
-         {"'open", "! without its closing quote"},
-         {R"("\q")", "! as JSON writes it"},
-         {"12ab", "! right after a number"},
-         {"\x80", "! a character that means nothing"},
-         {"inputs..x", "! expected a name"},
-         {"inputs.", "! expected a name"},
-         {"secrets", "! secrets are named"},
-         {"secrets[inputs.n]", "! secrets are named"},
-         {"", "! the expression is empty"}});
+  check(
+      {{"1 +", "! column 4 of the expression: found the end"},
+       {"  lenght(inputs)",
+        "! column 3 of the expression: there is no function \"lenght\" (did you mean \"length\"?)"},
+       {"tasks.zebra.outputs", "! there is no task \"zebra\" (look closer)"},
+       {"tasks.a", "! is a task, not a value"},
+       {"tasks.a.outpts", "! did you mean \"outputs\"?"},
+       {"tasks[inputs.n].state", "! a task is named by a literal"},
+       {"nope", "! \"nope\" is unknown"},
+       {"trim()", "! trim takes 1 argument, found 0"},
+       {"a", "! \"a\" is unknown"},
+       {"1 & 2", "! and is `&&`"},
+       {"'open", "! without its closing quote"},
+       {R"("\q")", "! as JSON writes it"},
+       {"12ab", "! right after a number"},
+       {"\x80", "! a character that means nothing"},
+       {"inputs..x", "! expected a name"},
+       {"inputs.", "! expected a name"},
+       {"secrets", "! secrets are named"},
+       {"secrets[inputs.n]", "! secrets are named"},
+       {"", "! the expression is empty"}});
 }
 
 TEST(Expr, Functions) {
-  check({{"default(inputs.nope, 3)", "= 3"},
-         {"default(inputs.none, 3)", "= null"},
-         {"default(tasks.a-b.outputs.x.y, 'x')", "= \"x\""},
-         {"default(1 / (inputs.n - 10000), 3)", "! has no value"},
-         {"coalesce(inputs.nope, inputs.none, 4)", "= 4"},
-         {"length(inputs.wide) + length(inputs.list) + length(inputs.map)", "= 11"},
-         {"contains(inputs.list, 2) && contains('abc', 'b') && contains(inputs.map, 'k')", "= true"},
-         {"starts_with(inputs.day, '2026') && ends_with(inputs.day, '31')", "= true"},
-         {"upper('abz') + lower('ABZ')", "= \"ABZabz\""},
-         {"trim('  x ')", "= \"x\""},
-         {"join(inputs.list, '-')", "= \"3-1-2-1\""},
-         {"split('a,b,,c', ',')", R"(= ["a","b","","c"])"},
-         {"replace('a.b.c', '.', '::')", "= \"a::b::c\""},
-         {"format('{0}/{1} {{}}', 3, 'x')", "= \"3/x {}\""},
-         {"format('{2}', 1)", "! the format asks for {2}"},
-         {"from_json(to_json(inputs.map)).k.deep[0]", "= 10"},
-         {"string(1.5) + string(true) + string(null)", "= \"1.5true\""},
-         {"number('12') + number('0.5')", "= 12.5"},
-         {"number('x')", "! is not a number"},
-         {"integer(2.9) + integer('-2.9')", "= 0"},
-         {"integer(1e300)", "! does not fit"},
-         {"min(inputs.list) + max(1, 5, 3)", "= 6"},
-         {"min([])", "! an empty list"},
-         {"sum(inputs.list)", "= 7"},
-         {"sum([1, 0.5])", "= 1.5"},
-         {"floor(2.5) + ceil(2.5) + round(2.5)", "= 8"},
-         {"abs(-3) + abs(2)", "= 5"},
-         {"keys(inputs.map)", R"(= ["k","a-b","x y"])"},
-         {"values(from_json('{\"a\":1}'))", "= [1]"},
-         {"range(3)", "= [0,1,2]"},
-         {"range(5, 0, -2)", "= [5,3,1]"},
-         {"range(2000000)", "! a list of more than 1000000"},
-         {"range(0, inputs.big, inputs.big)", "= [0]"},
-         {"slice(inputs.list, 1, 3)", "= [1,2]"},
-         {"slice(inputs.wide, -2)", "= \"ü漢\""},
-         {"slice('abc', 5)", "= \"\""},
-         {"sort(inputs.list)", "= [1,1,2,3]"},
-         {"sort(inputs.words)", R"(= ["a","b"])"},
-         {"sort([1, 'a'])", "! a list of numbers or a list of texts"},
-         {"unique([1, 1.0, 'a', 'a', [1], [1]])", R"(= [1,"a",[1]])"},
-         {"basename('a/b.csv') + basename('/') + dirname('a/b') + dirname('/x') + dirname('x')",
-          "= \"b.csv/a/.\""}});
+  check(
+      {{"default(inputs.nope, 3)", "= 3"},
+       {"default(inputs.none, 3)", "= null"},
+       {"default(tasks.a-b.outputs.x.y, 'x')", "= \"x\""},
+       {"default(1 / (inputs.n - 10000), 3)", "! has no value"},
+       {"coalesce(inputs.nope, inputs.none, 4)", "= 4"},
+       {"length(inputs.wide) + length(inputs.list) + length(inputs.map)", "= 11"},
+       {"contains(inputs.list, 2) && contains('abc', 'b') && contains(inputs.map, 'k')", "= true"},
+       {"starts_with(inputs.day, '2026') && ends_with(inputs.day, '31')", "= true"},
+       {"upper('abz') + lower('ABZ')", "= \"ABZabz\""},
+       {"trim('  x ')", "= \"x\""},
+       {"join(inputs.list, '-')", "= \"3-1-2-1\""},
+       {"split('a,b,,c', ',')", R"(= ["a","b","","c"])"},
+       {"replace('a.b.c', '.', '::')", "= \"a::b::c\""},
+       {"format('{0}/{1} {{}}', 3, 'x')", "= \"3/x {}\""},
+       {"format('{2}', 1)", "! the format asks for {2}"},
+       {"from_json(to_json(inputs.map)).k.deep[0]", "= 10"},
+       {"string(1.5) + string(true) + string(null)", "= \"1.5true\""},
+       {"number('12') + number('0.5')", "= 12.5"},
+       {"number('x')", "! is not a number"},
+       {"integer(2.9) + integer('-2.9')", "= 0"},
+       {"integer(1e300)", "! does not fit"},
+       {"min(inputs.list) + max(1, 5, 3)", "= 6"},
+       {"min([])", "! an empty list"},
+       {"sum(inputs.list)", "= 7"},
+       {"sum([1, 0.5])", "= 1.5"},
+       {"floor(2.5) + ceil(2.5) + round(2.5)", "= 8"},
+       {"abs(-3) + abs(2)", "= 5"},
+       {"keys(inputs.map)", R"(= ["k","a-b","x y"])"},
+       {"values(from_json('{\"a\":1}'))", "= [1]"},
+       {"range(3)", "= [0,1,2]"},
+       {"range(5, 0, -2)", "= [5,3,1]"},
+       {"range(2000000)", "! a list of more than 1000000"},
+       {"range(0, inputs.big, inputs.big)", "= [0]"},
+       {"slice(inputs.list, 1, 3)", "= [1,2]"},
+       {"slice(inputs.wide, -2)", "= \"ü漢\""},
+       {"slice('abc', 5)", "= \"\""},
+       {"sort(inputs.list)", "= [1,1,2,3]"},
+       {"sort(inputs.words)", R"(= ["a","b"])"},
+       {"sort([1, 'a'])", "! a list of numbers or a list of texts"},
+       {"unique([1, 1.0, 'a', 'a', [1], [1]])", R"(= [1,"a",[1]])"},
+       {"basename('a/b.csv') + basename('/') + dirname('a/b') + dirname('/x') + dirname('x')",
+        "= \"b.csv/a/.\""}});
 }
 
 TEST(Expr, MatchesUsesThePatternLanguage) {
@@ -183,12 +192,15 @@ TEST(Expr, MatchesUsesThePatternLanguage) {
 TEST(Expr, WorkIsBounded) {
   FakeScope s = scope();
   EXPECT_NE(outcome("length(unique(range(1000000))) + length(unique(range(1000000))) + "
-                    "length(sort(range(1000000))) + length(sort(range(1000000)))", s)
-                .find("too many steps"), std::string::npos);
+                    "length(sort(range(1000000))) + length(sort(range(1000000)))",
+                    s)
+                .find("too many steps"),
+            std::string::npos);
   s.inputs_value.set("text", Json(std::string(600'000, 'x')));
   EXPECT_NE(outcome("inputs.text + inputs.text", s).find("longer than 1048576"), std::string::npos);
   EXPECT_NE(outcome("replace(inputs.text, 'x', 'xxxx')", s).find("longer than"), std::string::npos);
-  EXPECT_NE(outcome("join(range(1000000), '                ')", s).find("longer than"), std::string::npos);
+  EXPECT_NE(outcome("join(range(1000000), '                ')", s).find("longer than"),
+            std::string::npos);
   auto long_text = Expr::compile(std::string(5000, ' ') + "1", FakeNames{});
   ASSERT_FALSE(long_text.ok());
   EXPECT_EQ(long_text.error().code, Errc::too_large);
@@ -198,21 +210,25 @@ TEST(Expr, DeepNestingIsRefusedNotFatal) {
   FakeScope s;
   for (std::string open : {"(", "!", "-", "[", "abs("}) {
     std::string text;
-    while (text.size() < 4000) text += open;
+    while (text.size() < 4000)
+      text += open;
     EXPECT_EQ(outcome(text + "1", s)[0], '!') << open;
   }
   std::string chain = "1";
-  while (chain.size() < 4000) chain += "+1";
+  while (chain.size() < 4000)
+    chain += "+1";
   EXPECT_NE(outcome(chain, s).find("nested too deep"), std::string::npos);
   std::string path = "inputs";
-  while (path.size() < 4000) path += ".a";
+  while (path.size() < 4000)
+    path += ".a";
   EXPECT_NE(outcome(path, s).find("nested too deep"), std::string::npos);
 }
 
 TEST(Expr, SaysWhatItReads) {
-  auto e = Expr::compile("inputs.day == inputs['x'] && tasks.a.state != tasks.g.m.state && params.p > 1 "
-                         "&& none_failed() && inputs[run.id]",
-                         FakeNames{});
+  auto e = Expr::compile(
+      "inputs.day == inputs['x'] && tasks.a.state != tasks.g.m.state && params.p > 1 "
+      "&& none_failed() && inputs[run.id]",
+      FakeNames{});
   ASSERT_TRUE(e.ok()) << e.error().message;
   EXPECT_EQ(e->tasks(), (std::vector<TaskId>{0, 3}));
   EXPECT_EQ(e->input_names(), (std::vector<std::string>{"day", "x"}));
@@ -224,20 +240,25 @@ TEST(Expr, SaysWhatItReads) {
 }
 
 TEST(Truthy, EmptyAndZeroAreFalse) {
-  for (const char* f : {"false", "null", "0", "0.0", "\"\"", "[]", "{}"}) EXPECT_FALSE(truthy(json_of(f)));
-  for (const char* t : {"true", "1", "-0.5", "\"0\"", "[0]", "{\"a\":null}"}) EXPECT_TRUE(truthy(json_of(t)));
+  for (const char* f : {"false", "null", "0", "0.0", "\"\"", "[]", "{}"})
+    EXPECT_FALSE(truthy(json_of(f)));
+  for (const char* t : {"true", "1", "-0.5", "\"0\"", "[0]", "{\"a\":null}"})
+    EXPECT_TRUE(truthy(json_of(t)));
 }
 
 TEST(Template, KeepsTypesAndConcatenates) {
   FakeScope s = scope();
-  auto t = Template::compile(json_of(R"({"n": "${{ inputs.n }}", "s": "day ${{ inputs.day }}, ${{ inputs.n }}!",
+  auto t = Template::compile(
+      json_of(R"({"n": "${{ inputs.n }}", "s": "day ${{ inputs.day }}, ${{ inputs.n }}!",
       "l": ["a", "${{ inputs.list }}"], "k": 1, "none": "<${{ inputs.none }}>", "esc": "$${{ x }} ${{ 1 }}",
-      "quoted": "${{ '}}' }}", "list": "=${{ inputs.words }}"})"), FakeNames{});
+      "quoted": "${{ '}}' }}", "list": "=${{ inputs.words }}"})"),
+      FakeNames{});
   ASSERT_TRUE(t.ok()) << t.error().message;
   auto v = t->render(s);
   ASSERT_TRUE(v.ok()) << v.error().message;
-  EXPECT_EQ(v->dump(), R"({"n":10000,"s":"day 2026-01-31, 10000!","l":["a",[3,1,2,1]],"k":1,"none":"<>",)"
-                       R"("esc":"${{ x }} 1","quoted":"}}","list":"=[\"b\",\"a\"]"})");
+  EXPECT_EQ(v->dump(),
+            R"({"n":10000,"s":"day 2026-01-31, 10000!","l":["a",[3,1,2,1]],"k":1,"none":"<>",)"
+            R"("esc":"${{ x }} 1","quoted":"}}","list":"=[\"b\",\"a\"]"})");
   EXPECT_EQ(t->expressions().size(), 8u);
   EXPECT_FALSE(t->is_constant());
 }
@@ -252,8 +273,8 @@ TEST(Template, ConstantsCostNothing) {
 
 TEST(Template, AllErrorsAtOnceWithTheirPlaces) {
   std::vector<TemplateError> errors;
-  EXPECT_FALSE(Template::compile(json_of(R"({"a": "x ${{ 1 + }}", "b/c": ["${{ nope }}", "${{ 1"]})"),
-                                 FakeNames{}, errors));
+  EXPECT_FALSE(Template::compile(
+      json_of(R"({"a": "x ${{ 1 + }}", "b/c": ["${{ nope }}", "${{ 1"]})"), FakeNames{}, errors));
   ASSERT_EQ(errors.size(), 3u);
   EXPECT_EQ(errors[0].pointer, "/a");
   EXPECT_EQ(errors[0].error.offset, 10u);

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include "base/clock.h"
 
 namespace pawl::core {
 namespace {
@@ -17,7 +17,11 @@ bool hit(std::string_view pattern, std::string_view text) {
 }
 
 TEST(Regex, Matches) {
-  struct { const char* pattern; const char* yes; const char* no; } cases[] = {
+  struct {
+    const char* pattern;
+    const char* yes;
+    const char* no;
+  } cases[] = {
       {R"(^\d{4}-\d{2}-\d{2}$)", "2026-01-31", "2026-1-31"},
       {"b", "abc", "ac"},
       {"^abc$", "abc", "xabc"},
@@ -45,22 +49,26 @@ TEST(Regex, Matches) {
   };
   for (const auto& c : cases) {
     EXPECT_TRUE(hit(c.pattern, c.yes)) << c.pattern;
-    if (c.no != nullptr) { EXPECT_FALSE(hit(c.pattern, c.no)) << c.pattern; }
+    if (c.no != nullptr) {
+      EXPECT_FALSE(hit(c.pattern, c.no)) << c.pattern;
+    }
   }
 }
 
 TEST(Regex, RefusesWhatItCannotDo) {
-  for (const char* p : {"(a", "a)", "[a", "*a", "a**", "a{2", "a{x}", "a{3,2}", "a{1001}", "(?=a)", "(?<n>a)",
-                        "\\1", "\\", "\\q", "[z-a]", "[\\d-z]", "\\x4", "((a{1000}){1000})"}) {
+  for (const char* p :
+       {"(a", "a)", "[a", "*a", "a**", "a{2", "a{x}", "a{3,2}", "a{1001}", "(?=a)", "(?<n>a)",
+        "\\1", "\\", "\\q", "[z-a]", "[\\d-z]", "\\x4", "((a{1000}){1000})"}) {
     EXPECT_FALSE(Regex::compile(p).ok()) << p;
   }
   EXPECT_FALSE(Regex::compile(std::string(5000, 'a')).ok());
   EXPECT_FALSE(Regex::compile(std::string(2000, '(') + std::string(2000, ')')).ok());
-  EXPECT_EQ(Regex::compile("ab(c").error().message, "column 5 of the pattern: a `(` without its `)`");
+  EXPECT_EQ(Regex::compile("ab(c").error().message,
+            "column 5 of the pattern: a `(` without its `)`");
 }
 
 TEST(Regex, NoPatternHangs) {
-  auto start = std::chrono::steady_clock::now();
+  auto start = system_clock().mono();
   std::string text(20'000, 'a');
   EXPECT_FALSE(hit("^(a+)+b$", text));
   EXPECT_FALSE(hit("^(a|aa)+$", text + "!"));
@@ -72,7 +80,7 @@ TEST(Regex, NoPatternHangs) {
   ASSERT_FALSE(out.ok());
   EXPECT_EQ(out.error().code, Errc::too_large);
   EXPECT_EQ(steps, 0u);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  EXPECT_LT(system_clock().mono() - start, std::chrono::seconds(5));
 }
 
 TEST(Regex, ReadsBytesThatAreNotUtf8) {

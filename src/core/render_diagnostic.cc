@@ -46,8 +46,9 @@ std::string window(std::string_view line, std::uint32_t& column, std::size_t wid
 }  // namespace
 
 std::string render_diagnostic(const Diagnostic& d, std::string_view file_text) {
-  std::string out = str(d.warning ? "warning[" : "error[", d.code, "]: ", d.message, "\n  --> ", d.file,
-                        ":", d.line, ":", d.column, d.pointer.empty() ? "" : "  ", d.pointer, "\n");
+  std::string out =
+      str(d.warning ? "warning[" : "error[", d.code, "]: ", d.message, "\n  --> ", d.file, ":",
+          d.line, ":", d.column, d.pointer.empty() ? "" : "  ", d.pointer, "\n");
   if (file_text.substr(0, 3) == "\xEF\xBB\xBF") file_text.remove_prefix(3);
   std::string_view line = line_of(file_text, d.line);
   if (!trim(line).empty()) {
@@ -55,7 +56,8 @@ std::string render_diagnostic(const Diagnostic& d, std::string_view file_text) {
     std::string shown = window(line, column, 90), number = str(d.line);
     std::string margin(std::max<std::size_t>(5, number.size() + 1) - number.size(), ' ');
     out += str(margin, number, " | ", shown, "\n");
-    out += str(std::string(margin.size() + number.size(), ' '), " | ", std::string(column - 1, ' '), "^\n");
+    out += str(std::string(margin.size() + number.size(), ' '), " | ", std::string(column - 1, ' '),
+               "^\n");
   }
   if (!d.hint.empty()) out += str("  help: ", d.hint, "\n");
   return out;

@@ -10,7 +10,8 @@ namespace {
 
 std::string issues(const std::vector<SchemaIssue>& all) {
   std::string out;
-  for (const SchemaIssue& i : all) out += str(out.empty() ? "" : " | ", i.pointer, " ", i.code);
+  for (const SchemaIssue& i : all)
+    out += str(out.empty() ? "" : " | ", i.pointer, " ", i.code);
   return out;
 }
 std::string invalid(const char* value, const char* schema) {
@@ -19,7 +20,11 @@ std::string invalid(const char* value, const char* schema) {
 }
 
 TEST(Schema, Keywords) {
-  struct { const char* value; const char* schema; const char* expected; } cases[] = {
+  struct {
+    const char* value;
+    const char* schema;
+    const char* expected;
+  } cases[] = {
       {"1", R"({"type": "integer"})", ""},
       {"1.0", R"({"type": "integer"})", ""},
       {"1.5", R"({"type": "integer"})", " type"},
@@ -51,17 +56,22 @@ TEST(Schema, Keywords) {
       {R"({"a": 1})", R"({"required": ["a", "b", "c"]})", " required |  required"},
       {R"({"a": 1, "c": 2})", R"({"properties": {"a": {}}, "additionalProperties": false})",
        "/c additionalProperties"},
-      {R"({"a": 1, "c": 2})", R"({"properties": {"a": {}}, "additionalProperties": {"type": "string"}})",
-       "/c type"},
+      {R"({"a": 1, "c": 2})",
+       R"({"properties": {"a": {}}, "additionalProperties": {"type": "string"}})", "/c type"},
       {R"([{"a": [1, {"b": "x"}]}])",
        R"({"items": {"properties": {"a": {"items": {"properties": {"b": {"type": "integer"}}}}}}})",
        "/0/a/1/b type"},
   };
-  for (const auto& c : cases) EXPECT_EQ(invalid(c.value, c.schema), c.expected) << c.value << " " << c.schema;
+  for (const auto& c : cases)
+    EXPECT_EQ(invalid(c.value, c.schema), c.expected) << c.value << " " << c.schema;
 }
 
 TEST(Schema, Formats) {
-  struct { const char* format; const char* yes; const char* no; } cases[] = {
+  struct {
+    const char* format;
+    const char* yes;
+    const char* no;
+  } cases[] = {
       {"date", "2024-02-29", "2026-02-29"},
       {"date", "1999-12-31", "99-12-31"},
       {"time", "12:30:00Z", "24:00:00Z"},
@@ -79,21 +89,26 @@ TEST(Schema, Formats) {
 }
 
 TEST(Schema, IsItselfChecked) {
-  EXPECT_EQ(issues(check_schema(json_of(R"({"type": "strin", "minimun": 1, "pattern": "(", "format": "dat",
+  EXPECT_EQ(issues(check_schema(
+                json_of(R"({"type": "strin", "minimun": 1, "pattern": "(", "format": "dat",
       "items": {"type": []}, "enum": [], "multipleOf": 0, "minLength": -1, "uniqueItems": 1, "required": true,
       "properties": {"a": 3}, "additionalProperties": 1, "title": 1, "x-mine": 1})"))),
-            "/type unknown_type | /minimun unknown_keyword | /pattern bad_pattern | /format unknown_format | "
-            "/items/type wrong_type | /enum wrong_type | /multipleOf wrong_type | /minLength wrong_type | "
+            "/type unknown_type | /minimun unknown_keyword | /pattern bad_pattern | /format "
+            "unknown_format | "
+            "/items/type wrong_type | /enum wrong_type | /multipleOf wrong_type | /minLength "
+            "wrong_type | "
             "/uniqueItems wrong_type | /required wrong_type | /properties/a wrong_type | "
             "/additionalProperties wrong_type | /title wrong_type");
   std::string deep = "{}";
-  for (int i = 0; i < 40; ++i) deep = R"({"items": )" + deep + "}";
+  for (int i = 0; i < 40; ++i)
+    deep = R"({"items": )" + deep + "}";
   EXPECT_NE(issues(check_schema(json_of(deep))).find("too_deep"), std::string::npos);
 }
 
 TEST(Schema, StopsCountingAtAHundred) {
   Json list = Json::array();
-  for (int i = 0; i < 1000; ++i) list.push(Json("x"));
+  for (int i = 0; i < 1000; ++i)
+    list.push(Json("x"));
   EXPECT_EQ(validate(list, json_of(R"({"items": {"type": "integer"}})")).size(), 100u);
 }
 

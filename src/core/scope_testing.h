@@ -1,5 +1,6 @@
 #pragma once
-// A Scope and TaskNames for tests: values given as JSON text, tasks named t0, t1, ...
+// A Scope and TaskNames for tests of expressions: values are plain members, given as JSON text.
+// The tasks are a (0), a-b (1), and the group g (2) with its member m (3).
 
 #include <map>
 #include <string>
@@ -29,7 +30,9 @@ class FakeScope : public Scope {
     return Error{Errc::not_found, "not in a fan-out"};
   }
   Result<Json> index() const override { return Json(7); }
-  Result<Json> secret(std::string_view name) const override { return Json(std::string(name) + "!"); }
+  Result<Json> secret(std::string_view name) const override {
+    return Json(std::string(name) + "!");
+  }
   Result<Json> task(TaskId t, TaskField f) const override {
     auto it = tasks.find({t, f});
     if (it != tasks.end()) return it->second;

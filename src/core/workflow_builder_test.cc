@@ -17,7 +17,8 @@ TEST(WorkflowBuilder, BuildsWithoutAFile) {
   TaskDef def;
   def.action = "noop";
   std::uint32_t d = b.add_def(def);
-  for (TaskId t : {a, g, m, z}) b.set_def(t, d);
+  for (TaskId t : {a, g, m, z})
+    b.set_def(t, d);
   auto w = b.finish();
   ASSERT_TRUE(w.ok());
   EXPECT_EQ((*w)->find("g.a"), m);
@@ -30,7 +31,8 @@ TEST(WorkflowBuilder, BuildsWithoutAFile) {
 TEST(WorkflowBuilder, FindsEveryDisjointCycleByItsPath) {
   WorkflowBuilder b;
   std::uint32_t d = b.add_def(TaskDef{});
-  for (const char* n : {"a", "b", "c", "d", "e", "f"}) b.set_def(b.add_task(n, kNoTask, false, 0), d);
+  for (const char* n : {"a", "b", "c", "d", "e", "f"})
+    b.set_def(b.add_task(n, kNoTask, false, 0), d);
   b.set_needs(0, std::vector<TaskId>{1});
   b.set_needs(1, std::vector<TaskId>{2});
   b.set_needs(2, std::vector<TaskId>{1, 5});
@@ -45,7 +47,8 @@ TEST(WorkflowBuilder, FindsEveryDisjointCycleByItsPath) {
 TEST(WorkflowBuilder, FinishRefusesACycle) {
   WorkflowBuilder b;
   std::uint32_t d = b.add_def(TaskDef{});
-  for (const char* n : {"a", "b"}) b.set_def(b.add_task(n, kNoTask, false, 0), d);
+  for (const char* n : {"a", "b"})
+    b.set_def(b.add_task(n, kNoTask, false, 0), d);
   b.set_needs(0, std::vector<TaskId>{1});
   b.set_needs(1, std::vector<TaskId>{0});
   auto w = b.finish();
@@ -56,10 +59,13 @@ TEST(WorkflowBuilder, FinishRefusesACycle) {
 TEST(WorkflowBuilder, RanksFollowTheNeeds) {
   WorkflowBuilder b;
   std::uint32_t d = b.add_def(TaskDef{});
-  for (int i = 0; i < 200; ++i) b.set_def(b.add_task("t" + std::to_string(i), kNoTask, false, 0), d);
-  for (TaskId t = 0; t + 1 < 200; ++t) b.set_needs(t, std::vector<TaskId>{t + 1});
+  for (int i = 0; i < 200; ++i)
+    b.set_def(b.add_task("t" + std::to_string(i), kNoTask, false, 0), d);
+  for (TaskId t = 0; t + 1 < 200; ++t)
+    b.set_needs(t, std::vector<TaskId>{t + 1});
   EXPECT_TRUE(b.find_cycles(1).empty());
-  for (TaskId t = 0; t + 1 < 200; ++t) EXPECT_GT(b.ranks()[t], b.ranks()[t + 1]);
+  for (TaskId t = 0; t + 1 < 200; ++t)
+    EXPECT_GT(b.ranks()[t], b.ranks()[t + 1]);
   EXPECT_EQ(b.find(kNoTask, "t77"), 77u);
 }
 

@@ -15,13 +15,15 @@ using namespace std::chrono_literals;
 std::shared_ptr<const Workflow> parse(std::string_view body) {
   auto p = parse_workflow(str("pawl: 1\nname: x\n", body), "x.yaml");
   std::string all;
-  for (const Diagnostic& d : p.findings) all += str(d.line, ":", d.column, " ", d.message, "\n");
+  for (const Diagnostic& d : p.findings)
+    all += str(d.line, ":", d.column, " ", d.message, "\n");
   EXPECT_TRUE(p.workflow != nullptr) << all << body;
   return p.workflow;
 }
 std::string codes(const ParsedWorkflow& p) {
   std::string out;
-  for (const Diagnostic& d : p.findings) out += str(out.empty() ? "" : " ", d.code);
+  for (const Diagnostic& d : p.findings)
+    out += str(out.empty() ? "" : " ", d.code);
   return out;
 }
 TaskId id(const Workflow& w, std::string_view path) {
@@ -169,7 +171,8 @@ tasks:
 }
 
 TEST(Parse, ArgumentsKeepTheirText) {
-  auto w = parse("tasks:\n  a: {args: [./x, 0.10, 012, true, \"${{ 1 }}\"], env: {V: 3.10, N: 1}}\n");
+  auto w =
+      parse("tasks:\n  a: {args: [./x, 0.10, 012, true, \"${{ 1 }}\"], env: {V: 3.10, N: 1}}\n");
   EXPECT_EQ(w->def(0).args.source().dump(), R"(["./x","0.10","012","true","${{ 1 }}"])");
   EXPECT_EQ(w->def(0).env.source().dump(), R"({"V":"3.10","N":"1"})");
 }
@@ -203,30 +206,40 @@ TEST(Parse, LimitsHaveTheirOwnMessages) {
   EXPECT_EQ(codes(parse_workflow(std::string(101, ' '), "x", {}, small)), "too_large");
   WorkflowLimits few;
   few.max_tasks = 2;
-  EXPECT_EQ(codes(parse_workflow("pawl: 1\nname: x\ntasks: {a: {run: x}, b: {run: x}, c: {run: x}, d: {run: y}}",
-                                 "x", {}, few)), "too_many_tasks");
+  EXPECT_EQ(codes(parse_workflow(
+                "pawl: 1\nname: x\ntasks: {a: {run: x}, b: {run: x}, c: {run: x}, d: {run: y}}",
+                "x", {}, few)),
+            "too_many_tasks");
   WorkflowLimits flat;
   flat.max_nesting = 2;
-  EXPECT_EQ(codes(parse_workflow("pawl: 1\nname: x\ntasks: {a: {tasks: {b: {tasks: {c: {run: x}}}}}}", "x", {},
-                                 flat)), "too_deep");
+  EXPECT_EQ(
+      codes(parse_workflow("pawl: 1\nname: x\ntasks: {a: {tasks: {b: {tasks: {c: {run: x}}}}}}",
+                           "x", {}, flat)),
+      "too_deep");
   WorkflowLimits brief;
   brief.max_expression_bytes = 10;
-  EXPECT_EQ(codes(parse_workflow("pawl: 1\nname: x\ntasks: {a: {args: [\"${{ 1 + 1 + 1 + 1 }}\"]}}", "x", {},
-                                 brief)), "too_large");
+  EXPECT_EQ(codes(parse_workflow("pawl: 1\nname: x\ntasks: {a: {args: [\"${{ 1 + 1 + 1 + 1 }}\"]}}",
+                                 "x", {}, brief)),
+            "too_large");
   WorkflowLimits plain;
   plain.max_alias_nodes = 3;
-  EXPECT_EQ(codes(parse_workflow("pawl: 1\nname: x\nx-a: &a [1, 2, 3]\nx-b: *a\ntasks: {a: {run: x}}", "x", {},
-                                 plain)), "alias_budget");
+  EXPECT_EQ(
+      codes(parse_workflow("pawl: 1\nname: x\nx-a: &a [1, 2, 3]\nx-b: *a\ntasks: {a: {run: x}}",
+                           "x", {}, plain)),
+      "alias_budget");
   WorkflowLimits terse;
   terse.max_diagnostics = 3;
-  auto many = parse_workflow("pawl: 1\nname: x\na: 1\nb: 1\nc: 1\nd: 1\ne: 1\ntasks: {a: {run: x}}", "x", {}, terse);
+  auto many = parse_workflow("pawl: 1\nname: x\na: 1\nb: 1\nc: 1\nd: 1\ne: 1\ntasks: {a: {run: x}}",
+                             "x", {}, terse);
   EXPECT_EQ(codes(many), "unknown_field unknown_field unknown_field more_findings");
   EXPECT_EQ(many.findings.back().message, "2 more findings are not shown");
 }
 
 TEST(Parse, FindingsStandInTheOrderOfTheFile) {
-  auto p = parse_workflow("pawl: 1\nname: X\nverdict: nope\ntasks:\n  a: {runn: x, needs: [b]}\ninputs: {a: {type: z}}\n",
-                          "x.yaml");
+  auto p = parse_workflow(
+      "pawl: 1\nname: X\nverdict: nope\ntasks:\n  a: {runn: x, needs: [b]}\ninputs: {a: {type: "
+      "z}}\n",
+      "x.yaml");
   std::uint32_t last = 0;
   for (const Diagnostic& d : p.findings) {
     EXPECT_GE(d.line, last);
@@ -241,7 +254,8 @@ std::string layered(int layers, int width) {
   for (int l = 0; l < layers; ++l)
     for (int n = 0; n < width; ++n) {
       out += str(l + n == 0 ? "" : ",", "\"l", l, "n", n, "\":{\"action\":\"noop\"");
-      if (l > 0) out += str(",\"needs\":[\"l", l - 1, "n", n, "\",\"l", l - 1, "n", (n + 1) % width, "\"]");
+      if (l > 0)
+        out += str(",\"needs\":[\"l", l - 1, "n", n, "\",\"l", l - 1, "n", (n + 1) % width, "\"]");
       out += "}";
     }
   return out + "}}";
@@ -277,21 +291,40 @@ TEST(Parse, ReadsOfADenseGraphAreBounded) {
   std::string text = layered(60, 200);
   text.resize(text.size() - 2);
   for (int n = 0; n < 2000; ++n)
-    text += str(",\"r", n, "\":{\"args\":[\"x\",\"${{ tasks.l0n", n % 200, ".outputs.x }}\"],\"needs\":[\"l59n",
-                n % 200, "\"]}");
+    text += str(",\"r", n, "\":{\"args\":[\"x\",\"${{ tasks.l0n", n % 200,
+                ".outputs.x }}\"],\"needs\":[\"l59n", n % 200, "\"]}");
   auto p = parse_workflow(text + "}}", "x");
-  EXPECT_TRUE(codes(p) == "" || codes(p) == "not_upstream" || p.findings.back().code == "unchecked" ||
-              p.findings.size() <= 201) << codes(p);
+  EXPECT_TRUE(codes(p) == "" || codes(p) == "not_upstream" ||
+              p.findings.back().code == "unchecked" || p.findings.size() <= 201)
+      << codes(p);
 }
 
-// Files of every shape, mostly wrong ones: no crash, and a workflow exactly where there is no error.
+// Files of every shape, mostly wrong ones: no crash, and a workflow exactly where there is no
+// error.
 TEST(Parse, RandomFilesAreReadOrRefused) {
-  static const char* kFields[] = {
-      "run: x", "action: noop", "action: gate", "needs: [a]", "needs: [b, zz]", "if: tasks.a.state == 1",
-      "for_each: [1, 2]", "args: [x, \"${{ item }}\"]", "with: {question: x}", "retry: {max_attempts: 2}",
-      "timeout: 5", "params: {p: 1}", "env: {A: \"${{ tasks.b.outputs.x + params.p }}\"}", "tasks: {a: {run: y}}",
-      "outputs: {o: \"${{ tasks.a.outputs.x }}\"}", "allow_failure: yes", "recover: [{on: oom}]", "queue: q",
-      "tasks: {}", "x-a: 1", "with: {for: 1s}", "action: sleep", "defaults: {queue: z, env: {K: v}}"};
+  static const char* kFields[] = {"run: x",
+                                  "action: noop",
+                                  "action: gate",
+                                  "needs: [a]",
+                                  "needs: [b, zz]",
+                                  "if: tasks.a.state == 1",
+                                  "for_each: [1, 2]",
+                                  "args: [x, \"${{ item }}\"]",
+                                  "with: {question: x}",
+                                  "retry: {max_attempts: 2}",
+                                  "timeout: 5",
+                                  "params: {p: 1}",
+                                  "env: {A: \"${{ tasks.b.outputs.x + params.p }}\"}",
+                                  "tasks: {a: {run: y}}",
+                                  "outputs: {o: \"${{ tasks.a.outputs.x }}\"}",
+                                  "allow_failure: yes",
+                                  "recover: [{on: oom}]",
+                                  "queue: q",
+                                  "tasks: {}",
+                                  "x-a: 1",
+                                  "with: {for: 1s}",
+                                  "action: sleep",
+                                  "defaults: {queue: z, env: {K: v}}"};
   for (std::uint64_t seed = 0; seed < 1500; ++seed) {
     Random r(seed);
     std::string text = "pawl: 1\nname: x\ntasks:\n";
@@ -318,8 +351,9 @@ TEST(Parse, RandomFilesAreReadOrRefused) {
 
 TEST(Diagnostics, RenderWithoutHarm) {
   Diagnostic d{"x.yaml", 2, 5, "/a", "wrong_type", "m", "h", false};
-  EXPECT_EQ(render_diagnostic(d, "one\n\x1b[2Jtwo\n"),
-            "error[wrong_type]: m\n  --> x.yaml:2:5  /a\n    2 |  [2Jtwo\n      |     ^\n  help: h\n");
+  EXPECT_EQ(
+      render_diagnostic(d, "one\n\x1b[2Jtwo\n"),
+      "error[wrong_type]: m\n  --> x.yaml:2:5  /a\n    2 |  [2Jtwo\n      |     ^\n  help: h\n");
   EXPECT_EQ(render_diagnostic(d, ""), "error[wrong_type]: m\n  --> x.yaml:2:5  /a\n  help: h\n");
   d.line = 4'000'000'000;
   EXPECT_FALSE(render_diagnostic(d, "one\n").empty());
