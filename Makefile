@@ -1,0 +1,76 @@
+# Pawl's front door; plain `make` prints what it can do. The work is in CMakePresets.json and tools/.
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+
+.DEFAULT_GOAL := list
+.PHONY: list setup setup-build build demo test check asan tsan clang debug tidy format bench \
+        bench-short fuzz examples coverage install hooks clean
+
+configure = cmake --preset $(1) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
+compile = mkdir -p build && { $(call configure,$(1)); } && ninja -C build/$(1) -j$(JOBS) $(2)
+
+list:  ## print these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## install what building and checking need (Debian 12)
+	@tools/setup
+
+setup-build:
+	@tools/setup --build
+
+build: setup-build  ## build/release/pawl
+	@$(call compile,release,pawl)
+
+demo: build  ## see it work, in a minute
+	@tools/demo
+
+test: setup  ## build and run every test (release)
+	@tools/check --only test --jobs $(JOBS)
+
+check: setup  ## all that CI runs
+	@tools/check --jobs $(JOBS)
+
+debug: setup  ## build/debug/pawl and the tests, for a debugger
+	@$(call compile,debug,all)
+
+asan: setup  ## build and run the tests with address and undefined-behaviour sanitizers
+	@tools/check --only asan --jobs $(JOBS)
+
+tsan: setup  ## build and run the tests with the thread sanitizer
+	@tools/check --only tsan --jobs $(JOBS)
+
+clang: setup  ## build with clang, warnings as errors
+	@tools/check --only clang --jobs $(JOBS)
+
+tidy: setup  ## house rules, headers alone, clang-tidy
+	@tools/check --only tidy,headers,clang-tidy --jobs $(JOBS)
+
+format: setup  ## rewrite sources with clang-format
+	@find src include bench tests -name '*.cc' -o -name '*.h' 2>/dev/null | xargs -r clang-format-14 -i
+
+bench: setup-build  ## measure the engine: build/bench/engine.json
+	@$(call compile,release,pawl_bench)
+	@mkdir -p build/bench && build/release/pawl_bench --json build/bench/engine.json
+
+bench-short: setup-build  ## the same in seconds, to see that it runs
+	@$(call compile,release,pawl_bench)
+	@mkdir -p build/bench && build/release/pawl_bench --short --json build/bench/engine.json
+
+fuzz: setup  ## each fuzzer for FUZZ_SECONDS (30)
+	@$(call compile,fuzz,all)
+	@tools/fuzz $(or $(FUZZ_SECONDS),30)
+
+examples: build  ## run every example and compare what it prints
+	@tools/check_examples
+
+coverage: setup  ## lines and branches that tests reach
+	@tools/check --only coverage --jobs $(JOBS)
+
+install: build  ## copy pawl to PREFIX/bin (/usr/local)
+	@cmake --install build/release --prefix $(PREFIX)
+
+hooks:  ## check format and messages at every commit of this clone
+	@git config core.hooksPath .githooks && echo "hooks: .githooks is on"
+
+clean:  ## remove build/
+	@rm -rf build
