@@ -1,4 +1,4 @@
-# Pawl's front door; plain `make` prints what it can do. The work is in CMakePresets.json and tools/.
+# Pawl's front door: plain `make` prints what it can do. CMakePresets.json and tools/ do the work.
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 

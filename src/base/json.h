@@ -6,8 +6,9 @@
 // strict RFC 8259: UTF-8 only, no duplicate keys, no NaN, bounded depth and size; its errors carry
 // line and column. Why not a library: docs/decisions/ has the record.
 
+#include <atomic>
 #include <cstdint>
-#include <memory>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,15 +26,44 @@ class Json {
   using Object = std::vector<Member>;  // in written order, keys unique
 
   Json() = default;  // null
-  Json(std::nullptr_t) {}                       // NOLINT: implicit
+  Json(std::nullptr_t) {}                                 // NOLINT: implicit
   Json(bool v) : type_(Type::boolean) { scalar_.b = v; }  // NOLINT: implicit
+  // An unsigned number that int64 cannot hold becomes a double: near it, never negative.
   template <typename I> requires(std::is_integral_v<I> && !std::is_same_v<I, bool>)
-  Json(I v) : type_(Type::integer) { scalar_.i = static_cast<std::int64_t>(v); }  // NOLINT
+  Json(I v) : type_(Type::integer) {  // NOLINT: implicit
+    scalar_.i = static_cast<std::int64_t>(v);
+    if constexpr (std::is_unsigned_v<I> && sizeof(I) == 8) {
+      if (v > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+        type_ = Type::number;
+        scalar_.d = static_cast<double>(v);
+      }
+    }
+  }
   Json(double v) : type_(Type::number) { scalar_.d = v; }  // NOLINT: implicit
   Json(std::string v);                                      // NOLINT: implicit
   Json(std::string_view v);                                 // NOLINT: implicit
   Json(const char* v);                                      // NOLINT: implicit
   Json(Array v);                                            // NOLINT: implicit
+  Json(const void*) = delete;                               // a pointer is not a boolean
+  Json(const Json& other) noexcept : type_(other.type_), scalar_(other.scalar_) {
+    if (on_heap()) scalar_.node->refs.fetch_add(1, std::memory_order_relaxed);
+  }
+  Json(Json&& other) noexcept : type_(other.type_), scalar_(other.scalar_) {
+    other.type_ = Type::null;
+  }
+  Json& operator=(const Json& other) noexcept { return *this = Json(other); }
+  Json& operator=(Json&& other) noexcept {
+    auto type = other.type_;
+    auto scalar = other.scalar_;
+    other.type_ = Type::null;  // first: other may live inside this value
+    if (on_heap()) release();
+    type_ = type;
+    scalar_ = scalar;
+    return *this;
+  }
+  ~Json() { if (on_heap()) release(); }
+
+  // REQUIRES: the keys are unique (set() keeps them so).
   static Json object(Object members = {});
   static Json array(Array items = {});
 
@@ -61,7 +91,8 @@ class Json {
   const Json& operator[](std::size_t index) const;
   std::size_t size() const;  // elements, members, or 0
 
-  // Changes (copy on write). set() replaces or appends; null becomes an object or array first.
+  // Changes (copy on write); set() and push() return *this. set() replaces or appends; null becomes
+  // an object or array first. REQUIRES: null, or an object for set(), an array for push().
   Json& set(std::string_view key, Json value);
   bool erase(std::string_view key);
   Json& push(Json value);
@@ -86,10 +117,34 @@ class Json {
   static const char* type_name(Type type);  // "null", "boolean", "integer", "number", "string", ...
 
  private:
+  friend class JsonParser;
+  // What strings, arrays and objects share between copies. A node that more than one value refers to
+  // is never changed, so reading copies from several threads is safe.
+  struct Node {
+    std::atomic<std::size_t> refs{1};
+  };
+  struct StringNode;
+  struct ArrayNode;
+  struct ObjectNode;
+  union Scalar {
+    bool b;
+    std::int64_t i;
+    double d;
+    Node* node;
+  };
+
+  Json(Type type, Node* node) : type_(type) { scalar_.node = node; }
+  bool on_heap() const { return type_ >= Type::string; }
+  void release();
+  static void destroy(Type type, Node* node);
+  ArrayNode& own_array();
+  ObjectNode& own_object();
+
   Type type_ = Type::null;
-  union Scalar { bool b; std::int64_t i; double d; } scalar_{};
-  std::shared_ptr<void> heap_;  // std::string, Array or Object, by type_; shared between copies
+  Scalar scalar_{};
 };
+
+static_assert(sizeof(Json) == 16);
 
 // Appends text as a JSON string literal, quotes included. Invalid UTF-8 becomes U+FFFD.
 void append_json_string(std::string& out, std::string_view text);

@@ -24,6 +24,7 @@ inline void put(std::string& out, I v) {
   out.append(buffer, end);
 }
 void put(std::string& out, double v);
+inline void put(std::string& out, bool v) { out.append(v ? "true" : "false"); }
 }  // namespace text_detail
 
 // str("run ", 41, ": ", name): the pieces in a row.
@@ -46,11 +47,15 @@ std::string format_time(Time t);
 Result<Time> parse_time(std::string_view text);
 
 bool valid_utf8(std::string_view text);
+// Where the first invalid byte stands, or npos.
+std::size_t utf8_error(std::string_view text);
 // Invalid sequences become U+FFFD.
 std::string to_valid_utf8(std::string_view text);
 
+// Insertions, deletions, substitutions and swaps of neighbours (each costs 1), in characters.
 std::size_t edit_distance(std::string_view a, std::string_view b);
-// The candidate nearest to `word` within edit distance 2, or a third of its length; else "".
+// The candidate nearest to `word` within edit distance 2 (1 for words of up to three letters), or a
+// third of its length; else "". Of equally near ones the first; one that differs in case only wins.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 std::vector<std::string_view> split(std::string_view text, char separator);

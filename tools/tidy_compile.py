@@ -1,0 +1,116 @@
+"""The two checks of tidy.py that need a compiler: headers alone, and clang-tidy.
+
+Both are slow, so both remember what passed: build/tidy/<kind>/<hash> exists when a file passed
+with exactly this text, these project headers below it, this tool and these settings. Only success
+is remembered; a finding is found again.
+"""
+import hashlib
+import json
+import re
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+COMPILERS = ["g++", "clang++-14"]
+FLAGS = ["-std=gnu++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",
+         "-Wno-missing-field-initializers", "-Isrc", "-Iinclude", "-I."]
+CLANG_TIDY = "clang-tidy-14"
+CLANG_TIDY_LAYERS = ("src/core/", "src/engine/", "src/store/")
+INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.M)
+
+
+class Fingerprint:
+    """Hashes a file together with every project header it reaches."""
+
+    def __init__(self, root, salt):
+        self.root, self.salt, self.reach_of = root, salt, {}
+
+    def of(self, name):
+        digest = hashlib.sha256(self.salt.encode())
+        for reached in sorted(self.reach(name)):
+            digest.update(reached.encode() + b"\0" + (self.root / reached).read_bytes())
+        return digest.hexdigest()[:32]
+
+    def reach(self, name):
+        seen, todo = set(), [name]
+        while todo:
+            current = todo.pop()
+            if current not in seen:
+                seen.add(current)
+                todo += self.includes(current)
+        return seen
+
+    def includes(self, name):
+        if name not in self.reach_of:
+            targets = INCLUDE.findall((self.root / name).read_bytes())
+            places = [f"{top}{target.decode()}" for target in targets
+                      for top in ("src/", "include/", "")]
+            self.reach_of[name] = [place for place in places if (self.root / place).is_file()]
+        return self.reach_of[name]
+
+
+def version_of(tool):
+    try:
+        asked = subprocess.run([tool, "--version"], stdout=subprocess.PIPE, check=True)
+        return asked.stdout.decode()
+    except (OSError, subprocess.CalledProcessError):
+        raise SystemExit(f"tidy: {tool} is not here; tools/setup installs it")
+
+
+def run_cached(root, kind, work, jobs):
+    """Runs `command` (with `stdin`) for every (name, key, command, stdin) not yet known to pass."""
+    cache = root / "build" / "tidy" / kind
+    cache.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    todo = [item for item in work if not (cache / item[1]).exists()]
+
+    def run(item):
+        name, key, command, stdin = item
+        done = subprocess.run(command, cwd=root, input=stdin, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        if done.returncode == 0:
+            (cache / key).touch()
+            return None
+        return f"{name}: {kind}: {command[0]} refuses it\n{done.stdout.decode(errors='replace')}"
+
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        failures = [text for text in pool.map(run, todo) if text]
+    for text in failures:
+        print(text)
+    print(f"{kind}: {len(work)} checks, {len(work) - len(todo)} known to pass, "
+          f"{len(failures)} failed, {time.monotonic() - started:.1f} s")
+    return 1 if failures else 0
+
+
+def check_headers(root, names, jobs):
+    """Each header compiles as if it were the only #include of a file, with both compilers."""
+    headers = [name for name in names
+               if name.endswith(".h") and name.startswith(("src/", "include/", "bench/", "tests/"))]
+    work = []
+    for compiler in COMPILERS:
+        fingerprint = Fingerprint(root, version_of(compiler) + " ".join(FLAGS))
+        for name in headers:
+            command = [compiler, *FLAGS, "-x", "c++", "-"]
+            work.append((name, fingerprint.of(name), command, f'#include "{name}"\n'.encode()))
+    return run_cached(root, "headers", work, jobs)
+
+
+def check_clang_tidy(root, names, jobs):
+    """clang-tidy over the layers where a slip costs most, with the clang preset's flags."""
+    preset = root / "build" / "clang"
+    configured = subprocess.run(["cmake", "--preset", "clang"], cwd=root, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT)
+    if configured.returncode != 0:
+        print(configured.stdout.decode(errors="replace"))
+        return 1
+    commands = json.loads((preset / "compile_commands.json").read_text())
+    flags_of = {entry["file"]: entry["command"].replace(str(root), "") for entry in commands}
+    settings = version_of(CLANG_TIDY) + (root / ".clang-tidy").read_text()
+    work = []
+    for name in names:
+        wanted = name.startswith(CLANG_TIDY_LAYERS) and name.endswith(".cc")
+        flags = flags_of.get(str(root / name))
+        if wanted and flags and not name.endswith(("_test.cc", "_fuzz.cc")):
+            command = [CLANG_TIDY, "-p", str(preset), "--quiet", name]
+            work.append((name, Fingerprint(root, settings + flags).of(name), command, None))
+    return run_cached(root, "clang-tidy", work, jobs)
