@@ -42,11 +42,12 @@ tsan: setup  ## build and run the tests with the thread sanitizer
 clang: setup  ## build with clang, warnings as errors
 	@tools/check --only clang --jobs $(JOBS)
 
-tidy: setup  ## house rules, headers alone, clang-tidy
-	@tools/check --only tidy,headers,clang-tidy --jobs $(JOBS)
+tidy: setup  ## house rules, format, headers alone, clang-tidy
+	@tools/check --only format,tidy,python,headers,clang-tidy --jobs $(JOBS)
 
 format: setup  ## rewrite sources with clang-format
-	@find src include bench tests -name '*.cc' -o -name '*.h' 2>/dev/null | xargs -r clang-format-14 -i
+	@find src include bench tests apps \( -name '*.cc' -o -name '*.h' \) 2>/dev/null \
+	  | xargs -r clang-format-14 -i
 
 bench: setup-build  ## measure the engine: build/bench/engine.json
 	@$(call compile,release,pawl_bench)
