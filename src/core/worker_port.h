@@ -79,6 +79,7 @@ struct Report {
   bool has_checkpoint = false;
   std::string checkpoint;       // bytes
   bool best_checkpoint = false;
+  bool receipt = false;         // final: the worker keeps its evidence until recorded() names the fence
 };
 
 enum class Stream : std::uint8_t { out, err, pawl };  // pawl: the engine's and worker's own remarks
@@ -104,6 +105,9 @@ class WorkerLink {
   virtual void cancel(const Fence& fence) = 0;
   // The report was late: its lease is no longer the live one. The worker stops that work.
   virtual void refused(const Fence& fence) = 0;
+  // Final reports that asked for a receipt are durable, and all log lines before them: the worker
+  // forgets what it kept so that a crash of the engine could not lose them.
+  virtual void recorded(std::vector<Fence> fences) { (void)fences; }
 };
 
 struct WorkerInfo {
