@@ -58,7 +58,7 @@ bench-short: setup-build  ## the same in seconds, to see that it runs
 	@mkdir -p build/bench && build/release/pawl_bench --short --json build/bench/engine.json
 
 fuzz: setup  ## each fuzzer for FUZZ_SECONDS (30)
-	@$(call compile,fuzz,all)
+	@$(call compile,fuzz,fuzzers)
 	@tools/fuzz $(or $(FUZZ_SECONDS),30)
 
 examples: build  ## run every example and compare what it prints

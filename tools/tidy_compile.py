@@ -103,7 +103,8 @@ def check_clang_tidy(root, names, jobs):
     if configured.returncode != 0:
         print(configured.stdout.decode(errors="replace"))
         return 1
-    commands = json.loads((preset / "compile_commands.json").read_text())
+    database = preset / "compile_commands.json"  # absent while the tree has no sources
+    commands = json.loads(database.read_text()) if database.exists() else []
     flags_of = {entry["file"]: entry["command"].replace(str(root), "") for entry in commands}
     settings = version_of(CLANG_TIDY) + (root / ".clang-tidy").read_text()
     work = []
