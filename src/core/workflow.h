@@ -1,7 +1,7 @@
 #pragma once
 // Workflow: a definition, compiled and immutable, shared by all its runs.
 //
-// Built for a million tasks: a task is a 24-byte node, its edges are two CSR arrays of 32-bit
+// Built for a million tasks: a task is a 16-byte node, its edges are two CSR arrays of 32-bit
 // indices, its name lies in one character pool, and everything else about it (the TaskDef) is
 // shared between tasks whose text is the same. Groups are nodes with children; `finally` tasks are
 // nodes with a flag. Order: nodes stand in the order of the file, a group before its members.
@@ -109,9 +109,10 @@ struct TaskNode {
   std::uint32_t name_at = 0;  // offset of the NUL-terminated own name in the pool
   TaskId parent = kNoTask;    // the group it belongs to
   std::uint32_t def = 0;
-  std::uint32_t line = 0;  // where the file defines it
-  bool is_finally = false;
+  std::uint32_t line : 31 = 0;  // where the file defines it
+  std::uint32_t is_finally : 1 = 0;
 };
+static_assert(sizeof(TaskNode) == 16);
 
 struct InputDef {
   std::string name;
