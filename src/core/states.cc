@@ -3,7 +3,6 @@
 #include <iterator>
 
 #include "base/assert.h"
-#include "core/failure.h"
 #include "core/reason.h"
 
 namespace pawl::core {
@@ -14,9 +13,6 @@ constexpr const char* kRunStates[] = {"pending", "running",   "paused",    "comp
 constexpr const char* kTaskStates[] = {"pending",   "queued", "running", "waiting",  "retrying",
                                        "completed", "failed", "skipped", "cancelled"};
 constexpr const char* kVerdicts[] = {"none", "pass", "warning", "fail"};
-constexpr const char* kClasses[] = {"none",      "network", "auth",     "host_key",
-                                    "disk_full", "oom",     "cuda_oom", "corrupt",
-                                    "diverged",  "timeout", "lost",     "user"};
 constexpr const char* kReasons[] = {"none",
                                     "needs",
                                     "group_closed",
@@ -50,7 +46,6 @@ constexpr const char* kReasons[] = {"none",
                                     "reused"};
 static_assert(std::size(kRunStates) == kRunStateCount);
 static_assert(std::size(kTaskStates) == kTaskStateCount);
-static_assert(std::size(kClasses) == kFailureClassCount);
 static_assert(std::size(kReasons) == kReasonCount);
 
 template <typename Enum, std::size_t N>
@@ -73,7 +68,6 @@ const char* name_of(const char* const (&names)[N], Enum value) {
 const char* to_string(RunState s) { return name_of(kRunStates, s); }
 const char* to_string(TaskState s) { return name_of(kTaskStates, s); }
 const char* to_string(Verdict v) { return name_of(kVerdicts, v); }
-const char* to_string(FailureClass c) { return name_of(kClasses, c); }
 const char* to_string(Reason r) { return name_of(kReasons, r); }
 
 std::optional<RunState> parse_run_state(std::string_view text) {
@@ -84,9 +78,6 @@ std::optional<TaskState> parse_task_state(std::string_view text) {
 }
 std::optional<Verdict> parse_verdict(std::string_view text) {
   return lookup<Verdict>(kVerdicts, text);
-}
-std::optional<FailureClass> parse_failure_class(std::string_view text) {
-  return lookup<FailureClass>(kClasses, text);
 }
 
 }  // namespace pawl::core
