@@ -1,8 +1,8 @@
 #pragma once
 // Files, with errors that name the path and the reason. What must survive a power cut is written
 // whole under a temporary name, synced and renamed; what is removed is removed beneath an open
-// directory, so that a link planted on the way leads nowhere. A full disk is Errc::disk_full, a missing
-// file Errc::not_found, anything else the system refuses Errc::io. All functions block.
+// directory, so that a link planted on the way leads nowhere. A full disk is Errc::disk_full, a
+// missing file Errc::not_found, anything else the system refuses Errc::io. All functions block.
 
 #include <sys/types.h>
 

@@ -67,7 +67,8 @@ TEST(Fs, ReadsPipesToTheirEnd) {
   ASSERT_EQ(pipe(ends), 0);
   UniqueFd out(ends[0]);
   std::thread writer([fd = UniqueFd(ends[1])] {
-    for (int i = 0; i < 1000; i++) EXPECT_TRUE(write_all(fd.get(), std::string(100, 'x'), "pipe").ok());
+    for (int i = 0; i < 1000; i++)
+      EXPECT_TRUE(write_all(fd.get(), std::string(100, 'x'), "pipe").ok());
   });
   auto read = read_fd(out.get(), "pipe");
   writer.join();
@@ -116,14 +117,17 @@ TEST(Fs, LinesOfManyWritersDoNotMix) {
   for (char letter : {'a', 'b', 'c', 'd'}) {
     writers.emplace_back([&, letter] {
       auto line = std::string(300, letter) + '\n';
-      for (int i = 0; i < 50; i++) EXPECT_TRUE(append_file(dir / "log", line).ok());
+      for (int i = 0; i < 50; i++)
+        EXPECT_TRUE(append_file(dir / "log", line).ok());
     });
   }
-  for (auto& writer : writers) writer.join();
+  for (auto& writer : writers)
+    writer.join();
   auto text = *read_file(dir / "log");
   auto lines = split(trim(text), '\n');
   EXPECT_EQ(lines.size(), 200u);
-  for (auto line : lines) EXPECT_EQ(line, std::string(300, line[0]));
+  for (auto line : lines)
+    EXPECT_EQ(line, std::string(300, line[0]));
 }
 
 TEST(Fs, MakesTheDirectoriesThatAreMissing) {
@@ -153,7 +157,8 @@ TEST(Fs, ListsSortedWithKinds) {
 
 TEST(Fs, RemovesTrees) {
   TempDir dir;
-  for (const char* sub : {"t/a/b/c", "t/a/d", "t/e"}) ASSERT_TRUE(make_dirs(dir / sub).ok());
+  for (const char* sub : {"t/a/b/c", "t/a/d", "t/e"})
+    ASSERT_TRUE(make_dirs(dir / sub).ok());
   for (const char* file : {"t/1", "t/a/2", "t/a/b/c/3", "t/e/.hidden"}) {
     ASSERT_TRUE(write_file_atomic(dir / file, "x").ok());
   }

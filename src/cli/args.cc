@@ -17,15 +17,16 @@ std::string quoted(std::string_view text) {
 
 std::vector<std::string> choices_of(std::string_view choices) {
   std::vector<std::string> out;
-  for (auto choice : split(choices, '|')) out.emplace_back(choice);
+  for (auto choice : split(choices, '|'))
+    out.emplace_back(choice);
   return out;
 }
 
 std::string usage_line(const CommandSpec& command) {
   std::string out(command.name);
   for (const auto& arg : command.args) {
-    out += str(' ', arg.optional ? "[" : "", arg.name, arg.optional ? "]" : "",
-               arg.many ? "..." : "");
+    out +=
+        str(' ', arg.optional ? "[" : "", arg.name, arg.optional ? "]" : "", arg.many ? "..." : "");
   }
   for (const auto& flag : command.flags) {
     if (flag.required) out += str(" --", flag.name, ' ', flag.value);
@@ -169,7 +170,8 @@ class ArgParser {
     out_.command = table_.find(word);
     if (out_.command) return {};
     std::vector<std::string> names;
-    for (const auto& command : table_.commands) names.emplace_back(command.name);
+    for (const auto& command : table_.commands)
+      names.emplace_back(command.name);
     auto near = nearest(word, names);
     if (near.empty()) {
       // `pawl sch` for `schema`: too far for an edit, but a clear beginning.
@@ -202,7 +204,8 @@ class ArgParser {
     if (!flag) return unknown_flag(name);
     if (flag->kind == FlagKind::toggle) {
       if (equals != std::string_view::npos) {
-        return refuse(str("--", name, " takes no value, but got ", quoted(text.substr(equals + 1))));
+        return refuse(
+            str("--", name, " takes no value, but got ", quoted(text.substr(equals + 1))));
       }
       return store(*flag, "");
     }
@@ -247,9 +250,11 @@ class ArgParser {
   Error unknown_flag(std::string_view name) const {
     std::vector<std::string> names = {"help", "version"};
     if (out_.command) {
-      for (const auto& flag : out_.command->flags) names.emplace_back(flag.name);
+      for (const auto& flag : out_.command->flags)
+        names.emplace_back(flag.name);
     }
-    for (const auto& flag : table_.flags) names.emplace_back(flag.name);
+    for (const auto& flag : table_.flags)
+      names.emplace_back(flag.name);
     auto near = nearest(name, names);
     for (const auto& known : names) {
       if (near.empty() && name.size() >= 2 && known.starts_with(name)) near = known;
@@ -271,7 +276,8 @@ class ArgParser {
   }
 
   std::string subject() const {
-    return out_.command ? str(table_.program, ' ', out_.command->name) : std::string(table_.program);
+    return out_.command ? str(table_.program, ' ', out_.command->name)
+                        : std::string(table_.program);
   }
 
   // Before a command is named its flags are unknown: say that the order is what is wrong.
@@ -280,8 +286,8 @@ class ArgParser {
     if (out_.command) return {};
     for (const auto& command : table_.commands) {
       for (const auto& flag : command.flags) {
-        if (match(flag)) return str("a command's flags come after it: ", table_.program, " COMMAND --",
-                                    flag.name);
+        if (match(flag))
+          return str("a command's flags come after it: ", table_.program, " COMMAND --", flag.name);
       }
     }
     return {};
@@ -300,7 +306,8 @@ class ArgParser {
     };
     switch (flag.kind) {
       case FlagKind::toggle:
-      case FlagKind::text: break;
+      case FlagKind::text:
+        break;
       case FlagKind::integer: {
         std::int64_t number = 0;
         auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
@@ -343,9 +350,10 @@ class ArgParser {
     }
     if (out_.args_.size() > args.size() && (args.empty() || !args.back().many)) {
       auto extra = str("found ", quoted(out_.args_[args.size()]));
-      return refuse(str(subject(), args.empty() ? " takes no argument: "
-                                                : str(" takes no more than ", args.size(),
-                                                      args.size() == 1 ? " argument: " : " arguments: "),
+      return refuse(str(subject(),
+                        args.empty() ? " takes no argument: "
+                                     : str(" takes no more than ", args.size(),
+                                           args.size() == 1 ? " argument: " : " arguments: "),
                         extra),
                     str("usage: ", table_.program, ' ', usage_line(*out_.command)));
     }

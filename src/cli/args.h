@@ -1,7 +1,8 @@
 #pragma once
-// The command line as one table. A command says its name, arguments, flags and examples once; parsing,
-// `-h`, `--help`, "did you mean", the man page and the shells' completions all read that table, so none
-// of them can drift from the others (docs/decisions/ has the record, with what was rejected).
+// The command line as one table. A command says its name, arguments, flags and examples once;
+// parsing,
+// `-h`, `--help`, "did you mean", the man page and the shells' completions all read that table, so
+// none of them can drift from the others (docs/decisions/ has the record, with what was rejected).
 //
 // Values are checked while parsing: a command that gets an Invocation can trust what it asks for.
 // Flags are `--flag value`, `--flag=value`, `-f value`, `-fvalue`, and single letters in a bunch
@@ -32,12 +33,12 @@ struct FlagSpec {
   std::string_view name;  // without its dashes
   char letter = 0;        // the short form, if any
   FlagKind kind = FlagKind::toggle;
-  std::string_view value = {};    // what help calls its value: FILE, N, KEY=VALUE
-  std::string_view help = {};     // begins in lower case, no full stop
-  std::string_view fallback = {}; // the value where the flag is absent
-  std::string_view choices = {};  // "auto|always|never"
-  bool repeat = false;            // may be given many times, every value counts
-  bool common = false;            // `-h` shows it, not only `--help`
+  std::string_view value = {};     // what help calls its value: FILE, N, KEY=VALUE
+  std::string_view help = {};      // begins in lower case, no full stop
+  std::string_view fallback = {};  // the value where the flag is absent
+  std::string_view choices = {};   // "auto|always|never"
+  bool repeat = false;             // may be given many times, every value counts
+  bool common = false;             // `-h` shows it, not only `--help`
   bool required = false;
 };
 
@@ -47,7 +48,7 @@ enum class Complete { nothing, file, run, command, choice };
 struct ArgSpec {
   std::string_view name;  // upper case: RUN, FILE
   bool optional = false;
-  bool many = false;      // takes all that follow; only the last argument can
+  bool many = false;  // takes all that follow; only the last argument can
   Complete complete = Complete::nothing;
   std::string_view choices = {};  // of Complete::choice
 };
@@ -115,8 +116,8 @@ class Invocation {
   std::vector<std::pair<const FlagSpec*, std::string>> values_;
 };
 
-// REQUIRES: the table outlives the invocation. Error: Errc::usage; the message's first line says what
-// is wrong, the lines after it how to put it right.
+// REQUIRES: the table outlives the invocation. Error: Errc::usage; the message's first line says
+// what is wrong, the lines after it how to put it right.
 Result<Invocation> parse_args(const CommandTable& table, const std::vector<std::string>& words);
 
 // "run FILE [flags]"

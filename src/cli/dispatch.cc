@@ -84,8 +84,10 @@ Handler find_handler(const std::vector<HandlerRow>& rows, std::string_view comma
 }  // namespace
 
 const std::vector<HandlerRow>& plain_handlers() {
-  static const std::vector<HandlerRow> rows = {
-      {"emit", run_emit}, {"completion", run_completion}, {"help", run_help}, {"version", run_version}};
+  static const std::vector<HandlerRow> rows = {{"emit", run_emit},
+                                               {"completion", run_completion},
+                                               {"help", run_help},
+                                               {"version", run_version}};
   return rows;
 }
 

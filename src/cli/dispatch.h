@@ -1,6 +1,7 @@
 #pragma once
-// From the words of the command line to an exit code: help and usage errors are answered here, the rest
-// goes to the command's handler. Streams and environment are arguments, so tests need no process.
+// From the words of the command line to an exit code: help and usage errors are answered here, the
+// rest goes to the command's handler. Streams and environment are arguments, so tests need no
+// process.
 
 #include <string>
 #include <vector>
@@ -19,8 +20,8 @@ class Io {
   // Decides colour, width and marks of both streams, apart from each other.
   void describe(ColorChoice choice);
 
-  // Results go to out, all else (progress, notices, errors) to err. Where a reader has gone (a closed
-  // pipe) what follows is dropped: nobody is there to tell.
+  // Results go to out, all else (progress, notices, errors) to err. Where a reader has gone (a
+  // closed pipe) what follows is dropped: nobody is there to tell.
   void out(std::string_view text) { write(out_fd_, text); }
   void err(std::string_view text) { write(err_fd_, text); }
   const Term& out_term() const { return out_term_; }
@@ -48,8 +49,8 @@ struct HandlerRow {
 // The handlers of commands that need neither engine nor store: emit, completion, help, version.
 const std::vector<HandlerRow>& plain_handlers();
 
-// Runs the command line (without the program's name). REQUIRES: `handlers` has every command that the
-// table has and plain_handlers() has not; one that is missing is a bug, exit 70.
+// Runs the command line (without the program's name). REQUIRES: `handlers` has every command that
+// the table has and plain_handlers() has not; one that is missing is a bug, exit 70.
 int run_command_line(const std::vector<std::string>& words, const std::vector<HandlerRow>& handlers,
                      Io& io);
 

@@ -14,8 +14,8 @@ namespace {
 constexpr std::size_t kLongestText = 16u << 10;
 
 Error refuse(std::string_view kind, std::string_view found, std::string_view expected) {
-  return {Errc::usage, str("pawl emit ", kind, ": found '", to_valid_utf8(found), "', expected ",
-                           expected)};
+  return {Errc::usage,
+          str("pawl emit ", kind, ": found '", to_valid_utf8(found), "', expected ", expected)};
 }
 
 std::optional<Json> read_number(std::string_view text) {

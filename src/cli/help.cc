@@ -114,8 +114,8 @@ std::string global_flag_list(const CommandTable& table, const Term& term) {
 std::string topic_text(const Topic& topic, const Term& term) {
   auto parts_of = [](std::string_view line) {
     auto gap = line.find("  ");
-    return std::pair(line.substr(0, gap), gap == std::string_view::npos ? std::string_view()
-                                                                        : trim(line.substr(gap)));
+    return std::pair(line.substr(0, gap),
+                     gap == std::string_view::npos ? std::string_view() : trim(line.substr(gap)));
   };
   std::size_t widest = 0;
   for (auto line : split(topic.text, '\n')) {
@@ -180,14 +180,16 @@ std::string command_help(const CommandTable& table, const CommandSpec& command, 
   out += '\n' + heading(term, "Usage");
   out += str("  ", table.program, ' ', usage_line(command), '\n');
   if (full && !command.details.empty()) out += '\n' + paragraphs(command.details, term);
-  auto flags = flag_list(command.flags, term,
-                         [&](const FlagSpec& flag) { return full || flag.common || flag.required; });
+  auto flags = flag_list(command.flags, term, [&](const FlagSpec& flag) {
+    return full || flag.common || flag.required;
+  });
   if (!flags.empty()) out += '\n' + heading(term, full ? "Flags" : "Common flags") + flags;
   if (full) {
     out += '\n' + heading(term, "Flags of every command");
     out += global_flag_list(table, term);
   } else {
-    out += '\n' + wrap(str("More: ", table.program, ' ', command.name, " --help"), width_of(term), 0);
+    out +=
+        '\n' + wrap(str("More: ", table.program, ' ', command.name, " --help"), width_of(term), 0);
   }
   return out;
 }
@@ -200,12 +202,14 @@ Result<std::string> help_on(const CommandTable& table, std::string_view name, co
     names.emplace_back(topic.name);
   }
   auto topics = join(names, ", ");
-  for (const auto& command : table.commands) names.emplace_back(command.name);
+  for (const auto& command : table.commands)
+    names.emplace_back(command.name);
   auto near = nearest(name, names);
-  return Error{Errc::usage, str("there is no help on '", clean_line(name), '\'',
-                                near.empty() ? "" : str("\n  did you mean: ", table.program, " help ",
-                                                        near, '?'),
-                                "\n  help: any command, or ", topics)};
+  return Error{
+      Errc::usage,
+      str("there is no help on '", clean_line(name), '\'',
+          near.empty() ? "" : str("\n  did you mean: ", table.program, " help ", near, '?'),
+          "\n  help: any command, or ", topics)};
 }
 
 // -- The man page
@@ -230,7 +234,8 @@ std::string roff(std::string_view text) {
 
 std::string roff_paragraphs(std::string_view text) {
   std::string out;
-  for (auto line : split(text, '\n')) out += line.empty() ? ".PP\n" : roff(line) + '\n';
+  for (auto line : split(text, '\n'))
+    out += line.empty() ? ".PP\n" : roff(line) + '\n';
   return out;
 }
 

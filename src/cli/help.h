@@ -1,6 +1,7 @@
 #pragma once
-// Help from the table: the overview, a command's short and full help, topics, the man page. Text only;
-// its width and colour are the terminal's, so that golden files can hold it at 80 and at 40 columns.
+// Help from the table: the overview, a command's short and full help, topics, the man page. Text
+// only; its width and colour are the terminal's, so that golden files can hold it at 80 and at 40
+// columns.
 
 #include <optional>
 #include <string>

@@ -1,4 +1,5 @@
-// The `pawl` executable: the process's streams and environment, and the commands it was linked with.
+// The `pawl` executable: the process's streams and environment, and the commands it was linked
+// with.
 #include <csignal>
 
 #include "cli/dispatch.h"

@@ -30,7 +30,8 @@ Cell Cell::state(std::string word) {
 
 void Table::add(std::vector<Cell> row) {
   PAWL_ASSERT(row.size() == columns_.size());
-  for (auto& cell : row) cell.text = clean_line(cell.text);
+  for (auto& cell : row)
+    cell.text = clean_line(cell.text);
   rows_.push_back(std::move(row));
 }
 
@@ -45,7 +46,8 @@ std::vector<std::size_t> Table::fit(const Term& term) const {
   for (std::size_t c = 0; c < columns_.size(); c++) {
     auto width = display_width(columns_[c].head);
     auto least_width = std::max(width, kMinimum);
-    for (const auto& row : rows_) width = std::max(width, display_width(shown(row[c], term)));
+    for (const auto& row : rows_)
+      width = std::max(width, display_width(shown(row[c], term)));
     widths.push_back(width);
     least.push_back(columns_[c].cut ? std::min(width, least_width) : width);
   }
@@ -76,7 +78,8 @@ std::string Table::print(const Term& term) const {
   std::string out;
   if (!term.tty) {
     for (const auto& row : rows_) {
-      for (std::size_t c = 0; c < row.size(); c++) out += str(c ? "\t" : "", row[c].text);
+      for (std::size_t c = 0; c < row.size(); c++)
+        out += str(c ? "\t" : "", row[c].text);
       out += '\n';
     }
     return out;
@@ -104,8 +107,9 @@ std::string Table::print(const Term& term) const {
   line([&](std::size_t c) { return std::string(columns_[c].head); },
        [](std::size_t) { return Style::bold; });
   for (const auto& row : rows_) {
-    line([&](std::size_t c) { return shown(row[c], term); },
-         [&](std::size_t c) { return row[c].is_state ? mark_of(row[c].text).style : row[c].style; });
+    line(
+        [&](std::size_t c) { return shown(row[c], term); },
+        [&](std::size_t c) { return row[c].is_state ? mark_of(row[c].text).style : row[c].style; });
   }
   return out;
 }

@@ -1,11 +1,11 @@
 #pragma once
-// Tables for people and for pipes. On a terminal: upper-case heads, no borders, columns fitted to the
-// width. In a pipe: tab-separated values, whole, without heads, colour or marks, so that
-// `pawl ls | cut -f1` gives ids and nothing is ever cut.
+// Tables for people and for pipes. On a terminal: upper-case heads, no borders, columns fitted to
+// the width. In a pipe: tab-separated values, whole, without heads, colour or marks, so that `pawl
+// ls | cut -f1` gives ids and nothing is ever cut.
 //
-// Fitting goes in steps, each only where the one before was not enough: columns that may be cut give
-// way, the widest first, down to kMinimum; then columns with a `drop` rank go, the highest rank first.
-// A column that is neither cut nor dropped (an id, a state) is always whole.
+// Fitting goes in steps, each only where the one before was not enough: columns that may be cut
+// give way, the widest first, down to kMinimum; then columns with a `drop` rank go, the highest
+// rank first. A column that is neither cut nor dropped (an id, a state) is always whole.
 
 #include <string>
 #include <string_view>

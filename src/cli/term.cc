@@ -47,7 +47,8 @@ Result<ColorChoice> parse_color_choice(std::string_view text) {
   if (text == "auto") return ColorChoice::automatic;
   if (text == "always") return ColorChoice::always;
   if (text == "never") return ColorChoice::never;
-  return Error{Errc::usage, str("--color: found '", text, "', expected one of auto, always, never")};
+  return Error{Errc::usage,
+               str("--color: found '", text, "', expected one of auto, always, never")};
 }
 
 const char* process_environment(const char* name) { return std::getenv(name); }
@@ -84,7 +85,8 @@ Term describe_term(StreamFacts facts, ColorChoice choice, const Environment& env
     auto* value = environment(name);
     if (!set_and_not_empty(value)) continue;
     auto locale = lower(value);
-    term.utf8 = locale.find("utf-8") != std::string::npos || locale.find("utf8") != std::string::npos;
+    term.utf8 =
+        locale.find("utf-8") != std::string::npos || locale.find("utf8") != std::string::npos;
     break;
   }
   return term;
@@ -97,7 +99,8 @@ std::size_t display_width(std::string_view given) {
   auto fixed = valid ? std::string() : to_valid_utf8(given);
   auto text = valid ? given : std::string_view(fixed);
   std::size_t width = 0;
-  for (std::size_t at = 0; at < text.size();) width += character_width(next_character(text, at));
+  for (std::size_t at = 0; at < text.size();)
+    width += character_width(next_character(text, at));
   return width;
 }
 
@@ -161,13 +164,14 @@ std::size_t escape_end(std::string_view text, std::size_t at, std::size_t introd
     at += 2;
   }
   if (kind == '[') {  // CSI: parameters, then one final letter
-    while (at < text.size() && text[at] >= 0x20 && text[at] <= 0x3f) at++;
+    while (at < text.size() && text[at] >= 0x20 && text[at] <= 0x3f)
+      at++;
     if (at < text.size() && text[at] >= 0x40 && text[at] <= 0x7e) at++;
     return at;
   }
   if (kind == ']' || kind == 'P' || kind == 'X' || kind == '^' || kind == '_') {
-    // OSC, DCS and the like: up to BEL or ESC \. Where that never comes only the introducer goes, or
-    // one stray byte would swallow everything after it.
+    // OSC, DCS and the like: up to BEL or ESC \. Where that never comes only the introducer goes,
+    // or one stray byte would swallow everything after it.
     for (auto end = at; end < text.size() && text[end] != '\n'; end++) {
       if (text[end] == '\a') return end + 1;
       if (text[end] == '\x1b' && end + 1 < text.size() && text[end + 1] == '\\') return end + 2;
@@ -234,13 +238,13 @@ Mark mark_of(std::string_view state) {
     Mark mark;
   };
   static constexpr Row kMarks[] = {
-      {"completed", {"✓", "+", Style::green}},   {"pass", {"✓", "+", Style::green}},
-      {"running", {"◐", ">", Style::cyan}},      {"recovering", {"◐", ">", Style::cyan}},
-      {"failed", {"✗", "x", Style::red}},        {"fail", {"✗", "x", Style::red}},
-      {"waiting", {"⧗", "?", Style::yellow}},    {"paused", {"‖", "=", Style::yellow}},
-      {"retrying", {"↻", "~", Style::yellow}},   {"warning", {"!", "!", Style::yellow}},
-      {"pending", {"○", ".", Style::dim}},       {"queued", {"○", ".", Style::dim}},
-      {"skipped", {"-", "-", Style::dim}},       {"cancelled", {"⊘", "/", Style::magenta}},
+      {"completed", {"✓", "+", Style::green}}, {"pass", {"✓", "+", Style::green}},
+      {"running", {"◐", ">", Style::cyan}},    {"recovering", {"◐", ">", Style::cyan}},
+      {"failed", {"✗", "x", Style::red}},      {"fail", {"✗", "x", Style::red}},
+      {"waiting", {"⧗", "?", Style::yellow}},  {"paused", {"‖", "=", Style::yellow}},
+      {"retrying", {"↻", "~", Style::yellow}}, {"warning", {"!", "!", Style::yellow}},
+      {"pending", {"○", ".", Style::dim}},     {"queued", {"○", ".", Style::dim}},
+      {"skipped", {"-", "-", Style::dim}},     {"cancelled", {"⊘", "/", Style::magenta}},
   };
   for (const auto& row : kMarks) {
     if (row.state == state) return row.mark;

@@ -1,10 +1,11 @@
 #pragma once
 // The terminal: what it can show, and text that is safe and right to show on it.
 //
-// What is printed for people depends on four facts of the stream (a terminal? how wide? colour? UTF-8?),
-// decided once from the environment, so that tests and golden files can fix them. Text that comes from
-// outside (task output, names, messages) passes clean_line() or clean_text() first: it can then
-// neither move the cursor, nor recolour, nor forge lines, nor turn the reading direction.
+// What is printed for people depends on four facts of the stream (a terminal? how wide? colour?
+// UTF-8?), decided once from the environment, so that tests and golden files can fix them. Text
+// that comes from outside (task output, names, messages) passes clean_line() or clean_text() first:
+// it can then neither move the cursor, nor recolour, nor forge lines, nor turn the reading
+// direction.
 
 #include <cstddef>
 #include <cstdint>
@@ -50,7 +51,8 @@ std::size_t display_width(std::string_view text);
 std::string truncate(std::string_view text, std::size_t width, bool utf8);
 std::string pad_right(std::string_view text, std::size_t width);
 std::string pad_left(std::string_view text, std::size_t width);
-// Words in lines of at most `width` columns, each behind `indent` blanks; a longer word stays whole.
+// Words in lines of at most `width` columns, each behind `indent` blanks; a longer word stays
+// whole.
 std::string wrap(std::string_view text, std::size_t width, std::size_t indent);
 
 // -- Untrusted text
