@@ -38,6 +38,7 @@ struct DocNode {
   std::uint8_t lead;
 };
 inline constexpr std::uint8_t kNoLead = 255;
+inline constexpr std::uint8_t kBlockLead = 254;  // a literal block: line by line below `line`
 static_assert(sizeof(DocNode) == 24);
 
 // What is wrong with the document as a document.
@@ -69,6 +70,7 @@ class Doc {
   static Doc read_json(std::string_view text, const DocLimits& limits = {});
 
   // The tree cannot be used: empty, or cut off by a syntax error.
+  bool is_json() const { return json_; }
   bool broken() const { return broken_ || count_ == 0; }
   const std::vector<DocProblem>& problems() const { return problems_; }
   std::uint32_t problems_left_out() const { return left_out_; }
@@ -102,7 +104,7 @@ class Doc {
   std::size_t text_used_ = 0, text_size_ = 0, text_total_ = 0;
   std::vector<DocProblem> problems_;
   std::uint32_t left_out_ = 0;
-  bool broken_ = false;
+  bool broken_ = false, json_ = false;
 };
 
 // A node of a Doc; cheap to copy. A default one is "absent" and false.

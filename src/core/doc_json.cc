@@ -285,6 +285,7 @@ class JsonReader {
 
 Doc Doc::read_json(std::string_view text, const DocLimits& limits) {
   Doc doc;
+  doc.json_ = true;
   DocProblem p;
   p.code = "bad_text";
   if (text.size() > limits.max_bytes) {

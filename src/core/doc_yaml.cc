@@ -7,6 +7,7 @@
 
 #include <yaml.h>
 
+#include <algorithm>
 #include <cstring>
 #include <unordered_map>
 
@@ -23,6 +24,11 @@ bool all(std::string_view s, bool (*test)(char)) {
   return true;
 }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+std::size_t characters(std::string_view s) {
+  return static_cast<std::size_t>(std::count_if(
+      s.begin(), s.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
 
 std::size_t count_digits(std::string_view s, std::size_t from) {
   std::size_t n = from;
@@ -148,9 +154,11 @@ class YamlReader {
   }
 
   void check_tag(const yaml_char_t* tag, Mark at) {
-    if (tag != nullptr)
-      report(at, "tag", str("the tag ", reinterpret_cast<const char*>(tag), " is not allowed"),
-             "write the value without it; quotes make a string");
+    if (tag == nullptr) return;
+    std::string name(view(tag));
+    if (name.starts_with("tag:yaml.org,2002:")) name = str("!!", name.substr(18));
+    report(at, "tag", str("the tag ", name, " is not allowed"),
+           "write the value without it; quotes make a string");
   }
 
   static std::string_view view(const yaml_char_t* s) {
@@ -206,14 +214,20 @@ void YamlReader::syntax_error() {
     return;
   }
   if (problem.find("mapping values are not allowed") != problem.npos)
-    hint = "a value that holds `: ` needs quotes, or the indentation is off";
+    hint = rest.find("run:") != rest.npos
+               ? "text that holds `: ` stands in a block: `run: |` and the text below it, indented"
+               : "a value that holds `: ` needs quotes, or the indentation is off";
   else if (problem.find("cannot start any token") != problem.npos)
     hint = "a value that begins with @, ` or % needs quotes";
   else if (problem.find("expected ',' or '}'") != problem.npos ||
            problem.find("expected ',' or ']'") != problem.npos)
-    hint = "inside { } and [ ] an expression needs quotes: \"${{ ... }}\"";
+    hint = rest.find("{{") != rest.npos
+               ? "inside { } and [ ] an expression needs quotes: \"${{ ... }}\""
+               : "is a closing bracket missing, or a comma?";
   else if (problem.find("could not find expected ':'") != problem.npos)
     hint = "is a `:` missing after the key, or is the line not indented?";
+  else if (problem.find("did not find expected key") != problem.npos)
+    hint = "is the line indented like those it belongs to?";
   report(at, "syntax", str("not YAML: ", problem), hint);
 }
 
@@ -250,10 +264,11 @@ bool YamlReader::scalar(const yaml_event_t& e, Mark at) {
   DocType type = plain ? resolve_plain(text) : DocType::string;
   std::uint32_t node = doc_.add(type, doc_.keep(text), at.line, at.column);
   const yaml_mark_t& past = e.end_mark;
+  if (e.data.scalar.style == YAML_LITERAL_SCALAR_STYLE) doc_.edit(node).lead = kBlockLead;
   if (past.line + 1 == at.line) {
     // As long in the file as in the tree (and its quotes): nothing was folded or unescaped.
     std::size_t quotes = plain ? 0 : 2, width = past.column + 1 - at.column;
-    if (width == text.size() + quotes) doc_.edit(node).lead = plain ? 0 : 1;
+    if (width == characters(text) + quotes) doc_.edit(node).lead = plain ? 0 : 1;
   }
   count_value();
   std::int64_t i = 0;
@@ -266,10 +281,6 @@ bool YamlReader::scalar(const yaml_event_t& e, Mark at) {
   } else if (plain && is_infinity_or_nan(text)) {
     report(at, "number_range", str(text, " is not a number that JSON can carry"),
            "quote it to keep it as text", false, node);
-  } else if (type == DocType::number && text.back() == '0' && text.find('.') + 2 < text.size() &&
-             text.find_first_of("eE") == text.npos) {
-    report(at, "number_loses_zero", str(text, " is a number: its last zero is lost"),
-           str("quote it if it is a name or a version: \"", text, "\""), true, node);
   }
   return true;
 }

@@ -108,7 +108,10 @@ class Compiler {
       if (open == s.npos) break;
       std::size_t close = find_close(s, open + 3);
       if (close == s.npos) {
-        errors_.push_back({pointer, {open, "bad_expression", "`${{` without its `}}`", ""}});
+        std::string_view rest = s.substr(open + 3);
+        bool quote = rest.find("}}") != rest.npos;
+        errors_.push_back({pointer, {open, "bad_expression", "`${{` without its `}}`",
+                                     quote ? "a quote before it is not closed" : ""}});
         return true;
       }
       ExprError error;
@@ -200,10 +203,16 @@ std::optional<std::string_view> whole_expression(std::string_view text) {
 
 std::optional<Template> Template::compile(const Json& value, const TaskNames& names,
                                           std::vector<TemplateError>& errors,
-                                          std::size_t max_bytes) {
+                                          std::size_t max_bytes,
+                                          const std::function<void(const Located&)>& visit) {
   std::size_t before = errors.size();
   auto program = std::make_shared<TemplateProgram>();
   bool dynamic = Compiler(names, errors, max_bytes).compile(value, "", program->root);
+  if (visit && dynamic) {
+    std::vector<Located> all;
+    collect(program->root, "", all);
+    for (const Located& l : all) visit(l);
+  }
   if (errors.size() > before) return std::nullopt;
   Template t;
   t.source_ = value;
@@ -234,15 +243,11 @@ Result<Json> Template::render(const Scope& scope) const {
   return render_node(exprs_->root, scope, "");
 }
 
-std::vector<Template::Located> Template::located_expressions() const {
-  std::vector<Located> out;
-  if (exprs_ != nullptr) collect(exprs_->root, "", out);
-  return out;
-}
-
 std::vector<const Expr*> Template::expressions() const {
   std::vector<const Expr*> out;
-  for (const Located& l : located_expressions()) out.push_back(l.expr);
+  std::vector<Located> all;
+  if (exprs_ != nullptr) collect(exprs_->root, "", all);
+  for (const Located& l : all) out.push_back(l.expr);
   return out;
 }
 

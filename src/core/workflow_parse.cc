@@ -80,12 +80,21 @@ void WorkflowParser::root_name(DocRef v, Workflow& w) {
   while (!good.empty() && (good[0] == '-' || good[0] == '_')) good.erase(0, 1);
   good.resize(std::min<std::size_t>(good.size(), 63));
   if (good == w.name && !good.empty()) return;
+  while (!good.empty() && good.back() == '-') good.pop_back();
   out_.error(v, "bad_name", str(found(v), " cannot be the name of a workflow"),
              str("up to 63 of a-z, 0-9, _ and -, beginning with a letter or digit",
                  good.empty() ? "" : ": ", good));
 }
 
-void WorkflowParser::root_title(DocRef v, Workflow& w) { text(v, w.title, 1000); }
+void WorkflowParser::root_title(DocRef v, Workflow& w) { read_title(v, w.title); }
+
+void WorkflowParser::read_title(DocRef v, std::string& into) {
+  if (!text(v, into, 1000)) return;
+  auto at = into.find("${{");
+  if (at != into.npos)
+    error_in_text(v, at, "expression_not_allowed", "a title is plain text",
+                  "what differs from run to run stands in `run_name`");
+}
 
 void WorkflowParser::root_schema(DocRef v, Workflow&) {
   std::string ignored;
@@ -165,7 +174,7 @@ void WorkflowParser::read_results() {
 
 ParsedWorkflow parse_workflow(std::string_view text, std::string_view file,
                               std::span<const std::string> actions, const WorkflowLimits& limits) {
-  Findings findings(file, limits.max_diagnostics);
+  Findings findings(file, text, limits.max_diagnostics);
   DocLimits doc_limits;
   doc_limits.max_bytes = limits.max_file_bytes;
   doc_limits.max_alias_nodes = limits.max_alias_nodes;

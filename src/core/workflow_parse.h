@@ -120,6 +120,7 @@ class WorkflowParser {
   bool make_template(DocRef v, const Json& value, const ExprRules& rules, TaskDraft* task,
                      Template& into);
   bool make_template(DocRef v, const ExprRules& rules, TaskDraft* task, Template& into);
+  void warn_lost_zeros(DocRef v);
   void check_reads(const Expr& e, DocRef v, std::size_t offset, const ExprRules& rules,
                    TaskDraft* task);
   void error_in_text(DocRef v, std::size_t offset, std::string code, std::string message,
@@ -144,6 +145,7 @@ class WorkflowParser {
   void concurrency_key(DocRef v, Concurrency& c);
   void concurrency_limit(DocRef v, Concurrency& c);
   void concurrency_on_conflict(DocRef v, Concurrency& c);
+  void read_title(DocRef v, std::string& into);
   void read_results();
 
   // -- Inputs: workflow_parse_inputs.cc
@@ -213,7 +215,7 @@ class WorkflowParser {
   void apply_defaults(TaskDraft& t);
   void finish_task(TaskDraft& t);
   void task_ignored(DocRef, TaskDraft&) {}
-  void task_title(DocRef v, TaskDraft& t) { text(v, t.def.title, 1000); }
+  void task_title(DocRef v, TaskDraft& t) { read_title(v, t.def.title); }
   void task_params(DocRef v, TaskDraft& t);
   void task_for_each(DocRef v, TaskDraft& t);
   void task_max_parallel(DocRef v, TaskDraft& t);

@@ -18,6 +18,7 @@ void WorkflowParser::read_inputs(DocRef v, std::vector<InputDef>& into, bool gat
 }
 
 void WorkflowParser::read_input_entry(DocRef key, DocRef v, InputDef& into, bool gate_form) {
+  warn_lost_zeros(v);
   Json schema = v.to_json();
   // On an entry `required` and `secret` are flags of the input, not keywords of its value.
   if (DocRef required = v.find("required"); required && !required.is_array()) {

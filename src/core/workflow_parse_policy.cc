@@ -62,7 +62,9 @@ void WorkflowParser::defaults_env(DocRef v, Defaults& d) {
 void WorkflowParser::defaults_cwd(DocRef v, Defaults& d) {
   Template checked;
   if (!v.is_string()) return wrong_type(v, "a path");
-  if (make_template(v, {"`defaults.cwd`", false}, nullptr, checked)) d.cwd = v;
+  std::size_t before = out_.error_count();
+  make_template(v, {"`defaults.cwd`", false}, nullptr, checked);
+  if (out_.error_count() == before) d.cwd = v;
 }
 
 void WorkflowParser::defaults_recover(DocRef v, Defaults& d) {

@@ -89,6 +89,12 @@ bool WorkflowParser::read_kind(TaskDraft& t) {
   if (!action) {
     // `run:` and `args:` say enough.
     if (t.node.find("run") || t.node.find("args")) return true;
+    // A misspelt one is reported as such, and is enough.
+    for (auto [key, value] : t.node.members()) {
+      std::string near = nearest_name_of(key.text(), {"run", "args", "action", "tasks", "needs", "if"});
+      if (key.text() != near && (near == "run" || near == "args" || near == "action" || near == "tasks"))
+        return false;
+    }
     out_.error(DocRef(doc_, t.node.index() - 1), "missing_field",
                str("the task \"", builder_.workflow().own_name(t.task), "\" does nothing"),
                "give it an `action`, a `run`, or `tasks` of its own");
@@ -112,7 +118,7 @@ bool WorkflowParser::read_kind(TaskDraft& t) {
   known.insert(known.end(), actions_.begin(), actions_.end());
   std::string near = nearest_name_of(action.text(), known), all;
   for (auto k : known) all += str(all.empty() ? "" : ", ", k);
-  out_.error(action, "unknown_action", str("there is no action ", found(action).substr(11)),
+  out_.error(action, "unknown_action", str("there is no action \"", t.def.action.substr(0, 80), "\""),
              near.empty() ? str("actions: ", all) : did_you_mean(near));
   return false;
 }
@@ -200,7 +206,8 @@ void WorkflowParser::task_for_each(DocRef v, TaskDraft& t) {
       return out_.error(v, "too_large", str("for_each over ", v.size(), " elements, more than 1000000"));
   } else if (!v.is_string() || !whole_expression(v.text())) {
     return wrong_type(v, "a list, or one expression that gives a list",
-                      v.is_string() ? "write \"${{ tasks.list.outputs.files }}\""
+                      v.is_string() ? str("write \"${{ ", v.text().find('.') != std::string_view::npos && !dynamic(v)
+                                              ? v.text().substr(0, 80) : "tasks.list.outputs.files", " }}\"")
                       : v.is(DocType::integer) ? str("write \"${{ range(", v.text(), ") }}\"") : "");
   }
   Template items;

@@ -37,6 +37,36 @@ bool WorkflowParser::is_list(DocRef v, std::string_view expected) {
   return false;
 }
 
+namespace {
+
+// Words of other tools for what a field here is called.
+constexpr std::pair<std::string_view, std::string_view> kSynonyms[] = {
+    {"depends_on", "needs"},       {"depends", "needs"},        {"dependsOn", "needs"},
+    {"dependencies", "needs"},     {"after", "needs"},          {"command", "run"},
+    {"cmd", "run"},                {"script", "run"},           {"bash", "run"},
+    {"type", "action"},            {"uses", "action"},          {"executor", "action"},
+    {"environment", "env"},        {"when", "if"},              {"condition", "if"},
+    {"runIf", "if"},               {"preconditions", "if"},     {"retries", "retry"},
+    {"retry_policy", "retry"},     {"retryStrategy", "retry"},  {"max_retries", "retry"},
+    {"timeout_sec", "timeout"},    {"timeout-minutes", "timeout"}, {"working_directory", "cwd"},
+    {"working-directory", "cwd"},  {"dir", "cwd"},              {"workdir", "cwd"},
+    {"foreach", "for_each"},       {"withItems", "for_each"},   {"matrix", "for_each"},
+    {"continue_on_error", "allow_failure"}, {"continue-on-error", "allow_failure"},
+    {"allowFailure", "allow_failure"}, {"steps", "tasks"},      {"jobs", "tasks"},
+    {"max_concurrent", "max_parallel"}, {"max-parallel", "max_parallel"}, {"concurrency", "max_parallel"},
+    {"parameters", "params"},      {"description", "title"},    {"on_failure", "recover"},
+    {"onExit", "finally"},         {"handler_on", "finally"},   {"version", "pawl"},
+};
+
+std::string other_tools_word(std::string_view name, std::span<const std::string_view> fields) {
+  for (auto [theirs, ours] : kSynonyms)
+    if (theirs == name && std::find(fields.begin(), fields.end(), ours) != fields.end())
+      return str("here it is called `", ours, "`");
+  return {};
+}
+
+}  // namespace
+
 DocRef WorkflowParser::choose_fields(DocRef object, std::string_view what,
                                      std::span<const std::string_view> names,
                                      std::span<DocRef> values) {
@@ -50,7 +80,8 @@ DocRef WorkflowParser::choose_fields(DocRef object, std::string_view what,
     if (name.substr(0, 2) == "x-" || name == "<<") continue;  // `<<` was reported with the document
     std::string hint;
     if (!out_.full()) {
-      hint = did_you_mean(nearest_name_of(name, {names.begin(), names.end()}));
+      hint = other_tools_word(name, names);
+      if (hint.empty()) hint = did_you_mean(nearest_name_of(name, {names.begin(), names.end()}));
       if (hint.empty()) {
         for (auto n : names) hint += str(hint.empty() ? "" : ", ", n);
         hint = str("fields of ", what, ": ", hint, "; x-... is free");
@@ -194,10 +225,12 @@ namespace {
 class ScopeNames : public TaskNames {
  public:
   ScopeNames(const WorkflowBuilder& builder, const std::vector<bool>& groups, Findings& out,
-             TaskId group)
-      : builder_(builder), groups_(groups), out_(out), group_(group) {}
+             TaskId group, bool may_read)
+      : builder_(builder), groups_(groups), out_(out), group_(group), may_read_(may_read) {}
 
   Result<Found> resolve(std::span<const std::string> path) const override {
+    // Where no task may be read, any name will do: the reading itself is the error.
+    if (!may_read_) return Found{0, path.size()};
     const Workflow& w = builder_.workflow();
     TaskId task = kNoTask;
     for (TaskId g = group_;; g = w.node(g).parent) {
@@ -229,6 +262,8 @@ class ScopeNames : public TaskNames {
     }
     std::string hint = other.empty() ? did_you_mean(out_.nearest_name(name, names))
                                      : str("it is written tasks.", other);
+    if (hint.empty() && !names.empty() && names.size() <= 20)
+      hint = str("tasks: ", join({names.begin(), names.end()}, ", "));
     return {Errc::not_found, str("there is no task \"", name, "\"",
                                  of.empty() ? "" : " in the group ", of, hint.empty() ? "" : "\n", hint)};
   }
@@ -237,6 +272,7 @@ class ScopeNames : public TaskNames {
   const std::vector<bool>& groups_;
   Findings& out_;
   TaskId group_;
+  bool may_read_;
 };
 
 }  // namespace
@@ -244,6 +280,12 @@ class ScopeNames : public TaskNames {
 void WorkflowParser::error_in_text(DocRef v, std::size_t offset, std::string code,
                                    std::string message, std::string hint) {
   std::uint8_t lead = v.node().lead;
+  if (lead == kBlockLead) {
+    std::string_view above = v.text().substr(0, offset);
+    auto lines = static_cast<std::uint32_t>(std::count(above.begin(), above.end(), '\n'));
+    return out_.error_on_line(v, v.line() + 1 + lines, v.text().substr(offset, 3), std::move(code),
+                              std::move(message), std::move(hint));
+  }
   if (lead == kNoLead) return out_.error(v, std::move(code), std::move(message), std::move(hint));
   std::string_view before = v.text().substr(0, offset);
   auto characters = std::count_if(before.begin(), before.end(), [](char c) {
@@ -273,7 +315,7 @@ bool WorkflowParser::expression(DocRef v, const ExprRules& rules, TaskDraft* tas
                "write \"${{ a == b }}\", with everything inside");
     return false;
   }
-  ScopeNames names(builder_, groups_, out_, task != nullptr ? task->group : kNoTask);
+  ScopeNames names(builder_, groups_, out_, task != nullptr ? task->group : kNoTask, rules.tasks);
   ExprError error;
   auto e = Expr::compile(code, names, error, limits_.max_expression_bytes);
   if (!e) {
@@ -285,21 +327,36 @@ bool WorkflowParser::expression(DocRef v, const ExprRules& rules, TaskDraft* tas
   return true;
 }
 
+// 3.10 is 3.1 to whoever reads it as a number: said where the text is not kept.
+void WorkflowParser::warn_lost_zeros(DocRef v) {
+  if (doc_.is_json()) return;
+  for (std::uint32_t i = v.index(); i < doc_.end(v.index()); ++i) {
+    const DocNode& n = doc_.at(i);
+    if (n.type != DocType::number) continue;
+    std::string_view s(n.text, n.size);
+    if (s.back() != '0' || s.find('.') + 2 >= s.size() || s.find_first_of("eE") != s.npos) continue;
+    out_.warning(DocRef(doc_, i), "number_loses_zero", str(s, " is a number: its last zero is lost"),
+                 str("quote it if it is a name or a version: \"", s, "\""));
+  }
+}
+
 bool WorkflowParser::make_template(DocRef v, const ExprRules& rules, TaskDraft* task,
                                    Template& into) {
+  warn_lost_zeros(v);
   return make_template(v, v.to_json(), rules, task, into);
 }
 
 bool WorkflowParser::make_template(DocRef v, const Json& value, const ExprRules& rules,
                                    TaskDraft* task, Template& into) {
-  ScopeNames names(builder_, groups_, out_, task != nullptr ? task->group : kNoTask);
+  ScopeNames names(builder_, groups_, out_, task != nullptr ? task->group : kNoTask, rules.tasks);
   std::vector<TemplateError> errors;
-  auto t = Template::compile(value, names, errors, limits_.max_expression_bytes);
+  auto visit = [&](const Template::Located& l) {
+    check_reads(*l.expr, v.locate(l.pointer), l.offset, rules, task);
+  };
+  auto t = Template::compile(value, names, errors, limits_.max_expression_bytes, visit);
   for (TemplateError& e : errors)
     error_in_text(v.locate(e.pointer), e.error.offset, e.error.code, e.error.message, e.error.hint);
   if (!t) return false;
-  for (const Template::Located& l : t->located_expressions())
-    check_reads(*l.expr, v.locate(l.pointer), l.offset, rules, task);
   into = std::move(*t);
   return true;
 }
