@@ -38,10 +38,8 @@ struct ControlServer::Caller {
 };
 
 Result<std::unique_ptr<ControlServer>> ControlServer::open(const std::string& directory,
-                                                           Methods& methods,
-                                                           std::function<void(RunId)> on_change) {
+                                                           Methods& methods) {
   std::unique_ptr<ControlServer> server(new ControlServer(directory, methods));
-  server->on_change_ = std::move(on_change);
   server->listener_ = TRY(listen_at(directory, kControlSocket));
   server->wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   server->thread_ = std::thread([s = server.get()] { s->loop(); });
@@ -82,6 +80,8 @@ void ControlServer::loop() {
       return (news & POLLIN) && !feed(*caller);
     });
     if (wanted[1].revents != 0) accept();
+    watchers_ = static_cast<std::size_t>(std::count_if(
+        callers_.begin(), callers_.end(), [](const auto& caller) { return caller->feed != nullptr; }));
   }
 }
 
@@ -127,9 +127,6 @@ bool ControlServer::answer(Caller& caller, const std::string& line) {
   }
   auto result = methods_.call(name, params);
   if (!result.ok()) return caller.socket.send(error_json(result.error()).dump());
-  if (on_change_ && (*result)["run_id"].is_integer()) {
-    on_change_(RunId{(*result)["run_id"].as_integer()});
-  }
   return caller.socket.send(reply.set("result", std::move(*result)).dump());
 }
 

@@ -9,7 +9,7 @@
 // all callers; a watcher that does not read is given a new snapshot when it does, and costs nobody
 // else anything.
 
-#include <functional>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -25,14 +25,13 @@ inline constexpr const char* kControlSocket = "control.sock";
 
 class ControlServer {
  public:
-  // REQUIRES: the caller owns the directory, and `methods` outlives the server. `on_change` is told of
-  // every call that may have changed something, on the server's thread.
-  static Result<std::unique_ptr<ControlServer>> open(const std::string& directory, Methods& methods,
-                                                     std::function<void(RunId)> on_change = {});
+  // REQUIRES: the caller owns the directory, and `methods` outlives the server.
+  static Result<std::unique_ptr<ControlServer>> open(const std::string& directory, Methods& methods);
   ~ControlServer();
   // No more callers and calls; watchers stay connected until the destructor, so that a closed
   // connection means: the directory is free.
   void stop();
+  std::size_t watchers() const { return watchers_; }  // connections that follow a run
 
  private:
   struct Caller;
@@ -46,7 +45,7 @@ class ControlServer {
 
   std::string directory_;
   Methods& methods_;
-  std::function<void(RunId)> on_change_;
+  std::atomic<std::size_t> watchers_{0};
   UniqueFd listener_, wake_;
   std::vector<std::unique_ptr<Caller>> callers_;
   std::thread thread_;
