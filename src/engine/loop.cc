@@ -395,6 +395,28 @@ void Loop::drain_followups() {
   }
 }
 
+// What subscribers have not been told of this run yet.
+void Loop::gather_events(const core::Run& run, Flight& flight) {
+  bool wanted = false;
+  for (const auto& s : subscriptions_) wanted |= !s.run || s.run == run.id;
+  if (!wanted) return;
+  Told& told = told_.try_emplace(run.id).first->second;
+  if (told.tail_first != run.tail_first) {
+    told.tail_first = run.tail_first;
+    told.seq = run.tail_first - 1;
+    told.offset = 0;
+    told.time = run.created;
+  }
+  std::string_view fresh = std::string_view(run.tail).substr(told.offset);
+  auto events = core::decode_events(fresh, told.seq + 1, told.time);
+  PAWL_ASSERT(events.ok());
+  told.seq = run.next_seq - 1;
+  told.offset = run.tail.size();
+  told.time = run.tail_time;
+  if (is_final(run.state)) told_.erase(run.id);
+  if (!events->empty()) flight.events.emplace_back(run.id, std::move(*events));
+}
+
 std::unique_ptr<Flight> Loop::take_flight() {
   PAWL_ASSERT(followups_.empty());
   if (open_->empty()) {
@@ -409,19 +431,7 @@ std::unique_ptr<Flight> Loop::take_flight() {
     Entry& entry = entries_.at(id);
     core::Run& run = *entry.run;
     entry.touched = false;
-    if (!subscriptions_.empty()) {
-      bool wanted = false;
-      for (const auto& s : subscriptions_) wanted |= !s.run || s.run == id;
-      if (wanted) {
-        auto events = core::decode_events(run.tail, run.tail_first, run.created);
-        PAWL_ASSERT(events.ok());
-        auto& told = told_seq_.try_emplace(id, run.tail_first - 1).first->second;
-        std::erase_if(*events, [&](const core::Event& e) { return e.seq <= told; });
-        told = run.next_seq - 1;
-        if (is_final(run.state)) told_seq_.erase(id);
-        if (!events->empty()) flight->events.emplace_back(id, std::move(*events));
-      }
-    }
+    if (!subscriptions_.empty()) gather_events(run, *flight);
     flight->batch.runs.push_back(write_of(run, entry.fresh, options_.limits.inline_bytes));
     for (const auto& p : flight->batch.runs.back().payloads) {
       auto value = Json::parse(p.bytes, {.max_bytes = 256u << 20, .max_depth = 200});

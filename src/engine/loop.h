@@ -25,6 +25,7 @@
 #include "engine/holds.h"
 #include "engine/ready.h"
 #include "engine/request.h"
+#include "engine/run_table.h"
 
 namespace pawl::engine {
 
@@ -114,6 +115,7 @@ class Loop {
   void after(Entry& entry);
   void ended(Entry& entry);
   void drain_followups();
+  void gather_events(const core::Run& run, Flight& flight);
   bool reacquire_key(const core::Run& run, Status& refusal);
 
   // loop_dispatch.cc
@@ -160,7 +162,7 @@ class Loop {
   std::unique_ptr<Flight> open_;
   core::Effects scratch_effects_;
 
-  std::unordered_map<RunId, Entry> entries_;
+  RunTable<Entry> entries_;
   std::deque<RunId> lru_;
   std::size_t cache_kib_ = 0;
   std::vector<std::pair<Time, RunId>> timers_;  // a heap, earliest first; stale entries are passed over
@@ -182,7 +184,13 @@ class Loop {
   struct Subscription { std::uint64_t number; RunId run; std::shared_ptr<Subscriber> subscriber; };
   std::vector<Subscription> subscriptions_;
   std::uint64_t next_subscription_ = 1;
-  std::unordered_map<RunId, std::uint64_t> told_seq_;  // of subscribed runs: last event told
+  struct Told {  // up to where a run's subscribers have been told
+    std::uint64_t seq = 0;       // the last event
+    std::uint64_t tail_first = 0;
+    std::size_t offset = 0;      // its end in the tail that begins at tail_first
+    Time time = kNoTime;
+  };
+  std::unordered_map<RunId, Told> told_;
   std::unordered_map<RunId, std::vector<std::function<void()>>> end_calls_;
   std::unordered_map<std::string, RunId> keys_in_flight_;
 

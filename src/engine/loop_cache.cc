@@ -13,8 +13,7 @@ constexpr std::size_t kPayloadCache = 64u << 20;
 }  // namespace
 
 Entry* Loop::find(RunId id) {
-  auto it = entries_.find(id);
-  return it == entries_.end() ? nullptr : &it->second;
+  return entries_.find(id);
 }
 
 Result<std::shared_ptr<const core::Plan>> Loop::plan(WorkflowId id) {
@@ -51,12 +50,12 @@ Result<std::unique_ptr<core::Run>> Loop::read(RunId id) {
 }
 
 Result<Entry*> Loop::load(RunId id) {
-  auto [it, fresh] = entries_.try_emplace(id);
-  Entry& entry = it->second;
+  bool fresh = false;
+  Entry& entry = entries_.get(id, fresh);
   if (entry.run) return &entry;
   auto run = read(id);
   if (!run.ok()) {
-    if (fresh) entries_.erase(it);
+    if (fresh) entries_.erase(id);
     return run.error();
   }
   entry.run = std::move(*run);

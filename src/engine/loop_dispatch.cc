@@ -112,9 +112,9 @@ void Loop::arm(Entry& entry) {
 void Loop::expire_due() {
   if (timers_.size() > 4096 && timers_.size() > 2 * entries_.size()) {  // mostly stale
     timers_.clear();
-    for (const auto& [id, entry] : entries_) {
+    entries_.for_each([&](RunId id, const Entry& entry) {
       if (entry.armed != kNever) timers_.emplace_back(entry.armed, id);
-    }
+    });
     std::make_heap(timers_.begin(), timers_.end(), later);
   }
   while (!timers_.empty() && timers_.front().first <= ctx_.now) {

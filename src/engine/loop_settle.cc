@@ -128,9 +128,9 @@ void Loop::stall() {
 
 // Back to what the store has of a run: everything derived from the lost state is taken back.
 void Loop::drop(RunId id) {
-  auto it = entries_.find(id);
-  if (it == entries_.end()) return;
-  Entry& entry = it->second;
+  Entry* found = find(id);
+  if (!found) return;
+  Entry& entry = *found;
   core::Run& lost = *entry.run;
   for (std::size_t i = 0; i < entry.leased.size(); ++i) {
     resources_.count(id, lost.plan->lanes[i].resources, entry.leased[i], 0);
@@ -141,7 +141,7 @@ void Loop::drop(RunId id) {
     std::erase(key.waiting, id);
   }
   forget(id);
-  told_seq_.erase(id);
+  told_.erase(id);
   read_again(id);
 }
 
@@ -165,7 +165,7 @@ void Loop::read_again(RunId id) {
 Engine::Statistics Loop::statistics() const {
   Engine::Statistics s = stats_;
   s.open_runs = entries_.size();
-  for (const auto& [id, entry] : entries_) s.cached_runs += entry.run != nullptr;
+  entries_.for_each([&](RunId, const Entry& entry) { s.cached_runs += entry.run != nullptr; });
   s.queued = ready_.size();
   s.cache_bytes = cache_kib_ * 1024;
   s.scanning = scanning_;
@@ -203,7 +203,10 @@ core::Situation Loop::situation(RunId id) {
 std::uint64_t Loop::subscribe(RunId run, std::shared_ptr<Subscriber> subscriber) {
   subscriptions_.push_back({next_subscription_, run, std::move(subscriber)});
   if (run) {
-    if (Entry* entry = find(run); entry && entry->run) told_seq_[run] = entry->run->next_seq - 1;
+    if (Entry* entry = find(run); entry && entry->run) {
+      const core::Run& r = *entry->run;
+      told_[run] = {r.next_seq - 1, r.tail_first, r.tail.size(), r.tail_time};
+    }
   }
   return next_subscription_++;
 }

@@ -33,10 +33,9 @@ Status Loop::start() {
   }
   // A key that was free when the engine died is given on now.
   std::vector<RunId> admit;
-  for (auto& [id, entry] : entries_) {
-    if (!entry.run || entry.run->admitted || entry.run->key.empty()) continue;
-    admit.push_back(id);
-  }
+  entries_.for_each([&](RunId id, const Entry& entry) {
+    if (entry.run && !entry.run->admitted && !entry.run->key.empty()) admit.push_back(id);
+  });
   std::sort(admit.begin(), admit.end());
   for (RunId id : admit) {
     core::Run& run = *entries_.at(id).run;
@@ -59,7 +58,7 @@ void Loop::scan_step() {
   }
   for (const auto& image : *images) {
     scan_cursor_ = image.header.id;
-    if (entries_.count(image.header.id)) continue;  // read before, or newer than this start
+    if (entries_.find(image.header.id)) continue;  // read before, or newer than this start
     if (image.header.id > scan_end_) continue;
     Status s = take_image(image);
     if (!s.ok()) trouble_ = s;  // one damaged run stays shut; the others go on

@@ -1,4 +1,6 @@
 // Workers: their coming and going, and what they report.
+#include <algorithm>
+
 #include "base/text.h"
 #include "engine/loop.h"
 
@@ -80,9 +82,10 @@ void Loop::take_leave(LeaveWorker& l) {
   next_worker_ = 0;
   // What it still held comes back. A worker that drained holds nothing.
   std::vector<RunId> ids;
-  for (auto& [id, entry] : entries_) {
+  entries_.for_each([&](RunId id, const Entry& entry) {
     if (entry.run && !is_final(entry.run->state)) ids.push_back(id);
-  }
+  });
+  std::sort(ids.begin(), ids.end());
   ctx_.effects = &open_->effects;
   for (RunId id : ids) {
     Entry& entry = entries_.at(id);
