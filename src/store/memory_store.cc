@@ -205,6 +205,7 @@ class MemoryStore : public Store {
   // Several writes of one run in a batch are allowed in order, so versions are followed through it.
   Status check_runs(const Batch& batch) const {
     std::map<RunId, std::uint64_t> versions;
+    std::set<std::pair<RunId, std::uint64_t>> events;
     for (const auto& write : batch.runs) {
       const auto& header = write.header;
       auto seen = versions.find(header.id);
@@ -223,6 +224,12 @@ class MemoryStore : public Store {
         return Error{Errc::conflict,
                      str("cannot write version ", header.version, " of run ", header.id.value,
                          ": the stored one is ", version, "; read the run again")};
+      }
+      for (const auto& chunk : write.events) {
+        bool there = stored != runs_.end() && stored->second.events.count(chunk.first_seq) != 0;
+        if (!there && events.emplace(header.id, chunk.first_seq).second) continue;
+        return Error{Errc::conflict, str("cannot append events from ", chunk.first_seq, " to run ",
+                                         header.id.value, ": they are there already")};
       }
       versions[header.id] = header.version;
     }

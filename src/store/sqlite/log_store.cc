@@ -122,6 +122,7 @@ Result<std::uint64_t> LogStore::next_line(const LogChunk& chunk) {
 }
 
 Status LogStore::append_one(const LogChunk& chunk) {
+  if (chunk.lines.empty()) return {};
   auto next = TRY(next_line(chunk));
   if (chunk.first_line + chunk.lines.size() <= next) return {};  // a repeat
   std::size_t raw = 0;

@@ -38,14 +38,14 @@ void marks_of(const RunHeader& h, bool whole, std::vector<Mark>& out) {
   if (h.state == core::RunState::cancelled) put(MarkKind::cancelled, 0);
   if (h.verdict == core::Verdict::warning) put(MarkKind::warning, 0);
   if (h.verdict == core::Verdict::fail) put(MarkKind::fail, 0);
-  if (!whole) return;
   put(MarkKind::workflow, h.workflow.value);
   put(MarkKind::created_hour, created_hour(h.created));
+  if (h.parent) put(MarkKind::child, h.parent.value);
+  if (!whole) return;
   if (!h.job.empty()) put(MarkKind::job, job_value(h.job));
   for (const auto& [name, value] : parse_labels(h.labels)) {
     put(MarkKind::label, label_value(name, value));
   }
-  if (h.parent) put(MarkKind::child, h.parent.value);
 }
 
 Result<std::int64_t> next_block(Db& db, MarkKind kind, std::int64_t value, std::int64_t from) {

@@ -56,7 +56,7 @@ std::int64_t created_hour(Time t);
 std::int64_t job_value(const std::string& job);
 std::int64_t label_value(const std::string& name, const std::string& value);
 
-// What a run's header asks for. `whole` adds what never changes after insertion.
+// What a run's header asks for. `whole` adds job and labels, which never change after insertion.
 void marks_of(const RunHeader& header, bool whole, std::vector<Mark>& out);
 
 // The blocks >= from (or <= from) that have any of the marks (kind, values...); -1 where none.

@@ -38,28 +38,32 @@ Status SqliteStore::commit(const Batch& batch) {
   // Between batches: those who waited for the last one have been answered.
   auto moved = writer_->checkpointer.step(kCheckpointPages);
   if (!moved.ok() && writer_->db->fsync_failed()) return failed(std::move(moved).error());
-  std::vector<LogChunk> lost;
-  if (!batch.logs.empty()) {
-    // Whatever keeps logs from being written, it does not keep runs from going on.
-    if (!logs_.append(batch.logs).ok()) lost = batch.logs;
-  }
-  auto done = write(batch, lost);
+  auto done = write(batch);
   if (!done.ok()) return failed(std::move(done).error());
   return {};
 }
 
-Status SqliteStore::write(const Batch& batch, const std::vector<LogChunk>& lost) {
+Status SqliteStore::write(const Batch& batch) {
   auto& db = *writer_->db;
-  if (batch.runs.empty() && batch.workflows.empty() && batch.keys.empty() && batch.meta.empty() &&
-      lost.empty()) {
-    return {};
-  }
+  bool only_logs =
+      batch.runs.empty() && batch.workflows.empty() && batch.keys.empty() && batch.meta.empty();
+  if (only_logs && logs_.append(batch.logs).ok()) return {};
   auto transaction = TRY(Transaction::begin(db, Transaction::Kind::write));
   for (const auto& row : batch.workflows) TRY(insert_workflow(db, row));
   TRY(writer_->runs.write(batch.runs));
   for (const auto& key : batch.keys) TRY(insert_key(db, key));
   for (const auto& [name, value] : batch.meta) TRY(put_meta(db, name, value));
-  for (const auto& chunk : lost) {
+  // When nothing but the disk can refuse the rest. Whatever keeps lines from being stored, it does not
+  // keep runs from going on: a row in their place says so.
+  if (!batch.logs.empty() && (only_logs || !logs_.append(batch.logs).ok())) {
+    TRY(write_lost(batch.logs));
+  }
+  return transaction.commit();
+}
+
+Status SqliteStore::write_lost(const std::vector<LogChunk>& chunks) {
+  auto& db = *writer_->db;
+  for (const auto& chunk : chunks) {
     if (chunk.lines.empty()) continue;
     Query q(db,
             "INSERT OR IGNORE INTO lost_logs(run, task, attempt, first_line, lines, time) "
@@ -69,7 +73,7 @@ Status SqliteStore::write(const Batch& batch, const std::vector<LogChunk>& lost)
     q.bind(5, static_cast<std::int64_t>(chunk.lines.size()));
     TRY(q.bind(6, chunk.lines.front().time.time_since_epoch().count()).run());
   }
-  return transaction.commit();
+  return {};
 }
 
 Error SqliteStore::failed(Error error) {

@@ -2,8 +2,8 @@
 // The embedded store put together: who may write (lock file), the writing connection and its parts,
 // readers, logs, and what is done when the disk is full or lies.
 //
-// A commit is: logs in their own file, then one transaction for all the rest. A full disk costs the
-// batch, not the store: a reserve file is given up so that the next small commits (pause, cancel) fit.
+// A commit is one transaction; before its end the log lines are made durable in their own file. A full
+// disk costs the batch, not the store: a reserve file is given up so that the next small commits (pause, cancel) fit.
 // A failed fsync ends the store: what the disk holds is unknown and a second fsync may lie, so
 // everything is refused until Pawl is started again and recovers from what is really there.
 
@@ -67,7 +67,8 @@ class SqliteStore : public Store {
   Status create_file();
   Status refused() const;  // after a failed fsync, and for writes of a read-only store
   Status writable() const;
-  Status write(const Batch& batch, const std::vector<LogChunk>& lost);
+  Status write(const Batch& batch);
+  Status write_lost(const std::vector<LogChunk>& chunks);
   // After an error of the writing connection: rolls back, and draws the consequences.
   Error failed(Error error);
   void fill_reserve();
