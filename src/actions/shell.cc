@@ -143,9 +143,7 @@ class ShellAction : public Action, public ProcessEvents {
       const auto text = str("cannot keep the best checkpoint: ", kept.error().message);
       return at_end ? sink_.note(text) : services_.processes->note(key_, text);
     }
-    std::string bytes;
-    files_.take_checkpoint(bytes);
-    sink_.checkpoint(std::move(bytes), true);
+    sink_.checkpoint(std::move(*kept), true);
   }
 
   core::Report report_of(const ProcessExit& exit) {

@@ -88,7 +88,8 @@ Result<std::vector<std::string>> shell_argv(const core::Assignment& a) {
     const std::string& run = a.def->run;
     if (run.empty()) return Error{Errc::usage, "a shell task needs `run` or `args`"};
     if (holds_nul(run)) return Error{Errc::usage, "`run` holds a NUL byte"};
-    for (auto word : split(a.def->shell.empty() ? "sh" : a.def->shell, ' ')) {
+    const std::string_view shell = a.def->shell.empty() ? std::string_view("sh") : a.def->shell;
+    for (auto word : split(shell, ' ')) {
       if (!word.empty()) argv.emplace_back(word);
     }
     argv.emplace_back("-c");

@@ -133,7 +133,12 @@ bool TaskFiles::take_checkpoint(std::string& bytes) {
   return true;
 }
 
-Status TaskFiles::keep_best() const { return copy_whole(checkpoint(), best_checkpoint()); }
+Result<std::string> TaskFiles::keep_best() const {
+  TRY(copy_whole(checkpoint(), best_checkpoint()));
+  // From the copy: the task may already be writing its next one.
+  auto bytes = read_plain(best_checkpoint(), kMaxInlineCheckpoint);
+  return bytes.ok() ? std::move(*bytes) : std::string();
+}
 
 void TaskFiles::clean() const {
   ::unlink(output().c_str());

@@ -43,7 +43,8 @@ class TaskFiles {
   // The checkpoint changed since prepare(): its bytes where they are small enough to send along.
   // Returns whether there is something to report.
   bool take_checkpoint(std::string& bytes);
-  Status keep_best() const;
+  // Copies the checkpoint as it is now to the best one; the copy's bytes where they are small enough.
+  Result<std::string> keep_best() const;
   void clean() const;
 
   // What take_checkpoint compares with, kept across lives of the worker.

@@ -38,6 +38,8 @@ class LiveAttempt : public actions::Sink {
   void set_action(std::unique_ptr<actions::Action> action) { action_ = std::move(action); }
   bool begun() const { return begun_; }
   bool is_process() const { return is_process_; }
+  // Nobody waits for its report.
+  bool refused() const { return reason_ == actions::StopReason::refused; }
   void set_process() { is_process_ = true; }
 
   // Arms the start timeout: it may have to wait for its turn.

@@ -3,8 +3,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +19,12 @@ namespace pawl::worker {
 namespace {
 
 constexpr std::string_view kVariable = "PAWL_LEASE=";
+
+// glibc 2.36 declares these without extern "C".
+int pidfd_open(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+int pidfd_kill(int fd) {
+  return static_cast<int>(::syscall(SYS_pidfd_send_signal, fd, SIGKILL, nullptr, 0));
+}
 
 bool carries(pid_t pid, std::string_view lease) {
   auto environ_text = read_file(str("/proc/", pid, "/environ"), 4u << 20);
@@ -49,9 +55,9 @@ std::vector<pid_t> all_pids() {
 // Held, checked, killed. Returns its pidfd, readable once it is gone.
 UniqueFd kill_if(pid_t pid, std::string_view lease) {
   if (pid == ::getpid() || !carries(pid, lease)) return UniqueFd();
-  UniqueFd fd(::pidfd_open(pid, 0));
+  UniqueFd fd(pidfd_open(pid));
   if (!fd || !carries(pid, lease)) return UniqueFd();
-  ::pidfd_send_signal(fd.get(), SIGKILL, nullptr, 0);
+  pidfd_kill(fd.get());
   return fd;
 }
 

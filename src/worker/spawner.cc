@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -531,12 +532,21 @@ void Spawner::finish() {
 
 }  // namespace
 
+// posix_spawn leaves the C library's two internal signals ignored, and *ignored* survives exec.
+static void reset_signals() {
+  for (int signal : {32, 33}) {
+    const unsigned long default_action[4] = {};  // the kernel's sigaction, not the library's
+    ::syscall(SYS_rt_sigaction, signal, default_action, nullptr, 8);
+  }
+}
+
 int spawner_main(int argc, char** argv) {
   if (argc < 3) return 2;
   // The parent waits for this process; the one that stays belongs to nobody.
   const pid_t child = ::fork();
   if (child != 0) return child > 0 ? 0 : 1;
   ::setsid();
+  reset_signals();
   ::close_range(kSpawnerFd + 1, ~0u, 0);
   ::fcntl(kSpawnerFd, F_SETFD, FD_CLOEXEC);
   ::fcntl(kSpawnerFd, F_SETFL, O_NONBLOCK);

@@ -292,6 +292,11 @@ void Worker::Core::over(LiveAttempt& attempt) {
     return;
   }
   --processes_;
+  if (kept->refused()) {
+    kept->action()->recorded();
+    buried_.push_back(std::move(kept));
+    return;
+  }
   settling_since_.emplace_back(clock_.mono(), kept->fence());
   settling_[kept->fence()] = std::move(kept);
 }
