@@ -1,6 +1,7 @@
 #include "store/sqlite/connection.h"
 
 #include "base/text.h"
+#include "store/sqlite/page_sum_vfs.h"
 
 namespace pawl::store::sqlite {
 
@@ -33,17 +34,20 @@ int on_commit(void* pages, sqlite3*, const char*, int now) {
 
 Status set_up_writer(Db& db, const FileOptions& options, const Schema& schema) {
   TRY(common_pragmas(db));
-  TRY(schema_version(db, schema));  // refuses before anything is written
-  // Only has an effect on a file without tables; must precede WAL.
-  TRY(db.exec("PRAGMA auto_vacuum = INCREMENTAL"));
+  auto version = TRY(schema_version(db, schema));  // refuses before anything is written
+  if (options.throwaway) TRY(db.exec("PRAGMA synchronous = OFF"));
+  if (version == 0) {
+    // These shape the file, so they come before its first table, and before WAL.
+    TRY(reserve_page_sums(db));
+    TRY(db.exec(str("PRAGMA page_size = ", kPageBytes, "; PRAGMA auto_vacuum = INCREMENTAL").c_str()));
+  }
   if (TRY(db.text("PRAGMA journal_mode = WAL")) != "wal") {
     return Error{Errc::io, str("cannot use ", options.path, ": this file system has no WAL mode; ",
                                "put the directory on a local disk")};
   }
-  const char* synchronous =
-      options.synchronous_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL";
-  TRY(db.exec(synchronous));
-  if (TRY(db.integer("PRAGMA synchronous")) != (options.synchronous_full ? 2 : 1)) {
+  int level = options.throwaway ? 0 : options.synchronous_full ? 2 : 1;
+  TRY(db.exec(str("PRAGMA synchronous = ", level).c_str()));
+  if (TRY(db.integer("PRAGMA synchronous")) != level) {
     return Error{Errc::internal, str("cannot use ", options.path, ": synchronous was not taken")};
   }
   TRY(db.exec(str("PRAGMA cache_size = -", kWriterCacheKib).c_str()));
@@ -54,14 +58,14 @@ Status set_up_writer(Db& db, const FileOptions& options, const Schema& schema) {
 }  // namespace
 
 Result<std::unique_ptr<Db>> open_writer(const FileOptions& options, const Schema& schema) {
-  auto db = TRY(Db::open(options.path, Db::Mode::create, options.vfs));
+  auto db = TRY(Db::open(options.path, Db::Mode::create, page_sum_vfs(options.vfs)));
   auto ready = set_up_writer(*db, options, schema);
   if (!ready.ok()) return explain(std::move(ready).error());
   return db;
 }
 
 Result<std::unique_ptr<Db>> open_reader(const FileOptions& options, const Schema& schema) {
-  auto db = TRY(Db::open(options.path, Db::Mode::read_only, options.vfs));
+  auto db = TRY(Db::open(options.path, Db::Mode::read_only, page_sum_vfs(options.vfs)));
   TRY(common_pragmas(*db));
   auto version = TRY(schema_version(*db, schema));
   if (version < static_cast<std::int64_t>(schema.steps.size())) {

@@ -21,6 +21,7 @@ struct FileOptions {
   std::string path;
   const char* vfs = nullptr;
   bool synchronous_full = true;
+  bool throwaway = false;  // never synced: a file that its maker syncs as a whole, or removes
 };
 
 // Creates the file where absent, brings its schema up to date, sets WAL and durability and reads both

@@ -1,7 +1,9 @@
 // Opening a directory: made where absent, locked, looked at, brought up to date. What lies there and
 // cannot be trusted is refused with one sentence that says what it is and what to do.
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -11,6 +13,7 @@
 #include "store/sqlite/small_rows.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/store_impl.h"
+#include "store/sqlite/wal_check.h"
 
 namespace pawl::store::sqlite {
 
@@ -47,15 +50,19 @@ SqliteStore::~SqliteStore() = default;
 Status SqliteStore::create_file() {
   auto fresh = main_;
   fresh.path += ".new";
+  fresh.throwaway = true;
   for (const char* suffix : {"", "-wal", "-shm"}) TRY(remove_tree(fresh.path + suffix));
   {
     auto db = TRY(open_writer(fresh, kMainSchema));
     TRY(put_id(*db));
-    // Closing moves the WAL into the file and syncs it; but closing cannot report, so do it here.
+    // Closing would move the WAL into the file too, but cannot report.
     auto busy = TRY(db->integer("PRAGMA wal_checkpoint(TRUNCATE)"));
     if (busy != 0) return Error{Errc::in_use, str("cannot create ", fresh.path, ": it is in use")};
   }
-  if (::chmod(fresh.path.c_str(), 0600) != 0) return errno_error("chmod", fresh.path, errno);
+  UniqueFd fd(::open(fresh.path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!fd || ::fchmod(fd.get(), 0600) != 0 || ::fsync(fd.get()) != 0) {
+    return errno_error("make durable", fresh.path, errno);
+  }
   if (std::rename(fresh.path.c_str(), main_.path.c_str()) != 0) {
     return errno_error("rename", fresh.path, errno);
   }
@@ -80,6 +87,7 @@ Status SqliteStore::open_writing() {
                                       "or remove the directory to start anew")};
     }
     if (!there) TRY(create_file());
+    TRY(check_wal(main_.path + "-wal"));
   }
   auto db = TRY(open_writer(main_, kMainSchema));
   TRY(put_id(*db));

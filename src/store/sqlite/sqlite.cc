@@ -27,6 +27,7 @@ Errc errc_of(int extended_code, int system_error) {
   switch (extended_code & 0xff) {
     case SQLITE_FULL: return Errc::disk_full;
     case SQLITE_IOERR:
+      if (extended_code == SQLITE_IOERR_DATA) return Errc::corrupt;  // a page fails its checksum
       return system_error == ENOSPC || system_error == EDQUOT ? Errc::disk_full : Errc::io;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
