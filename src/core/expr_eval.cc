@@ -53,6 +53,11 @@ int compare_numbers(const Json& a, const Json& b) {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
+std::string_view sign_of(Op op) {
+  static constexpr std::string_view kSigns[] = {"+", "-", "*", "/", "%"};
+  return kSigns[static_cast<int>(op) - static_cast<int>(Op::add)];
+}
+
 Result<Json> integer_arithmetic(Op op, std::int64_t a, std::int64_t b) {
   std::int64_t r = 0;
   bool overflow = false;
@@ -69,7 +74,7 @@ Result<Json> integer_arithmetic(Op op, std::int64_t a, std::int64_t b) {
         r = op == Op::divide ? a / b : a % b;
       }
   }
-  if (overflow) return wrong(str("the result for ", a, " and ", b, " does not fit 64 bits"));
+  if (overflow) return wrong(str(a, " ", sign_of(op), " ", b, " does not fit 64 bits"));
   return Json(r);
 }
 
@@ -79,8 +84,7 @@ Result<Json> arithmetic(Op op, const Json& a, const Json& b) {
       return Error{Errc::too_large, str("a text longer than ", kMaxTextResult, " bytes")};
     return Json(a.as_string() + b.as_string());
   }
-  static constexpr std::string_view kSigns[] = {"+", "-", "*", "/", "%"};
-  auto sign = kSigns[static_cast<int>(op) - static_cast<int>(Op::add)];
+  auto sign = sign_of(op);
   if (!a.is_number() || !b.is_number()) {
     bool text = op == Op::add && (a.is_string() || b.is_string());
     return wrong(str("`", sign, "` needs two numbers", op == Op::add ? " or two texts" : "",

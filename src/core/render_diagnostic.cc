@@ -29,6 +29,7 @@ std::string window(std::string_view line, std::uint32_t& column, std::size_t wid
   std::vector<std::size_t> starts;
   for (std::size_t i = 0; i < safe.size() && starts.size() < column + width; ++i)
     if (character_start(safe[i])) starts.push_back(i);
+  column = std::min(column, static_cast<std::uint32_t>(starts.size()) + 1);
   std::size_t from = column > width * 2 / 3 ? column - width * 2 / 3 : 0;
   if (from >= starts.size()) from = 0;
   std::size_t to = std::min(starts.size(), from + width);
