@@ -211,11 +211,13 @@ void put_tail(Writer& w, const Run& run) {
 
 std::string encode_fixed(const Run& run) {
   std::string out;
+  std::string inputs = run.inputs.dump();
+  out.reserve(inputs.size() + 24);
   Writer w(out);
   w.u8(kFormat);
   w.zigzag(run.priority);
   w.varint(run.parent_task);
-  put_json(w, run.inputs);
+  w.bytes(inputs);
   return out;
 }
 
@@ -291,7 +293,9 @@ namespace {
 void get_state(Reader& in, Run& run) {
   if (in.u8() != kFormat) return in.fail();
   run.tail_first = in.varint();
-  run.tail = in.bytes();
+  auto tail = in.bytes();
+  run.tail.reserve(tail.size() + kTailRoom);
+  run.tail = tail;
   run.next_seq = in.varint();
   run.tail_time = run.created + Duration{in.zigzag()};
   auto state = in.u8(), verdict = in.u8(), flags = in.u8(), before = in.u8();

@@ -50,6 +50,7 @@ Result<Run> submit(std::shared_ptr<const Plan> plan, const SubmitOptions& option
     }
     run.key = key->is_string() ? key->as_string() : key->dump();
   }
+  run.tail.reserve(kTailRoom + run.name.size());
   run.rows.resize(w.task_count());
   for (TaskId t = 0; t < w.task_count(); ++t)
     run.rows[t].waits = run.plan->initial_waits[t];
