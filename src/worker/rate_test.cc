@@ -151,7 +151,7 @@ TEST(Rate, ABurstDoesNotGrowMemory) {
   const long before = resident_kib(::getpid());
   const Mono start = system_clock().mono();
   port.submit(shell_task(fence_of(7), str("yes 'a line of some forty bytes, to be counted' | head -c ",
-                                          bytes, "; sleep 300")));
+                                          bytes, "; echo; sleep 300")));
   port.wait([&] { return port.log_bytes >= bytes; });
   const double seconds = seconds_of(system_clock().mono() - start);
   const auto spawners = spawners_of(dir / "data");
