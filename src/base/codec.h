@@ -3,12 +3,15 @@
 // Reader never trusts its input: past the end it returns zeroes and remembers that it failed, so
 // that a decoder checks ok() once at its end.
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
 
 namespace pawl {
+
+static_assert(std::endian::native == std::endian::little, "u32() stores the machine's bytes");
 
 class Writer {
  public:

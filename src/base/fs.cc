@@ -200,7 +200,7 @@ namespace {
 // "..", checked to be the directory that it came from.
 class TreeRemover {
  public:
-  explicit TreeRemover(const std::string& path) : path_(path) {}
+  explicit TreeRemover(std::string path) : path_(std::move(path)) {}
 
   Status run() {
     fd_.reset(open_retry(AT_FDCWD, path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
@@ -311,7 +311,7 @@ class TreeRemover {
     return errno_error("remove", where(name), error);
   }
 
-  const std::string& path_;
+  std::string path_;
   UniqueFd fd_;
   std::vector<Level> levels_;
 };
@@ -320,7 +320,14 @@ class TreeRemover {
 
 Status remove_tree(const std::string& path) {
   PAWL_ASSERT(!path.empty());
-  return TreeRemover(path).run();
+  // With a slash at its end a link would be followed.
+  auto end = path.find_last_not_of('/');
+  auto trimmed = path.substr(0, end == std::string::npos ? 0 : end + 1);
+  auto last = trimmed.substr(trimmed.find_last_of('/') + 1);
+  if (last.empty() || last == "." || last == "..") {
+    return Error{Errc::usage, str("remove ", path, ": the path must end in a name")};
+  }
+  return TreeRemover(std::move(trimmed)).run();
 }
 
 }  // namespace pawl

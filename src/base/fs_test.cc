@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -185,15 +186,37 @@ TEST(Fs, RemovingNeverFollowsALink) {
   EXPECT_EQ(names(dir / "outside"), "precious-");
 }
 
+TEST(Fs, RemovingNeedsAName) {
+  TempDir dir;
+  ASSERT_TRUE(make_dirs(dir / "outside/sub").ok());
+  ASSERT_EQ(symlink("outside", (dir / "link").c_str()), 0);
+  EXPECT_TRUE(remove_tree(dir / "link//").ok());  // a slash at the end does not follow it
+  EXPECT_EQ(names(dir.path()), "outside/");
+  for (const auto& path : {std::string("/"), std::string("//"), std::string(".."),
+                           dir / "outside/.", dir / "outside/sub/../"}) {
+    auto status = remove_tree(path);
+    ASSERT_FALSE(status.ok()) << path;
+    EXPECT_EQ(status.error().message, str("remove ", path, ": the path must end in a name"));
+  }
+  EXPECT_EQ(names(dir / "outside"), "sub/");
+}
+
 TEST(Fs, RemovesTreesDeeperThanDescriptorsOrPathsAllow) {
   TempDir dir;
   UniqueFd at(open(dir.path().c_str(), O_RDONLY | O_DIRECTORY));
-  for (int i = 0; i < 3000; i++) {
+  for (int i = 0; i < 600; i++) {  // 4,200 letters of path
     ASSERT_EQ(mkdirat(at.get(), "deeper", 0755), 0);
     at.reset(openat(at.get(), "deeper", O_RDONLY | O_DIRECTORY));
     ASSERT_TRUE(at);
   }
-  EXPECT_TRUE(remove_tree(dir / "deeper").ok());
+  struct rlimit before {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  auto few = before;
+  few.rlim_cur = 64;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  auto removed = remove_tree(dir / "deeper");
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(removed.ok());
   EXPECT_EQ(names(dir.path()), "");
 }
 

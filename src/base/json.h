@@ -4,7 +4,7 @@
 // Copies are cheap (arrays, objects and long strings are shared, copied on write). Integers keep
 // all 64 bits; other numbers are doubles; objects keep the order they were written in. The parser
 // is strict RFC 8259: UTF-8 only, no duplicate keys, no NaN, bounded depth and size; its errors
-// carry line and column. Why not a library: docs/decisions/ has the record.
+// carry line and column. Why not a library: docs/decisions/0002.
 
 #include <atomic>
 #include <cstdint>

@@ -243,13 +243,15 @@ class JsonParser {
       frame.index->add(hash, static_cast<std::uint32_t>(position));
       return true;
     }
-    auto mix = name.size() * 7;
+    // Length and three letters tell most keys of one object apart.
+    std::uint64_t mix = name.size();
     if (!name.empty()) {
-      mix += static_cast<unsigned char>(name.front()) * 31u;
-      mix += static_cast<unsigned char>(name.back()) * 11u;
-      mix += static_cast<unsigned char>(name[name.size() / 2]) * 5u;
+      mix = (mix << 24) |
+            (static_cast<std::uint64_t>(static_cast<unsigned char>(name.front())) << 16) |
+            (static_cast<std::uint64_t>(static_cast<unsigned char>(name[name.size() / 2])) << 8) |
+            static_cast<unsigned char>(name.back());
     }
-    auto bit = std::uint64_t{1} << (mix & 63);
+    auto bit = std::uint64_t{1} << ((mix * 0x9e3779b97f4a7c15u) >> 58);
     if (frame.seen & bit) {
       for (std::size_t i = 0; i < position; i++) {
         if (members[i].first == name) return false;

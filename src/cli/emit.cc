@@ -1,10 +1,12 @@
 #include "cli/emit.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "core/failure.h"
 
 namespace pawl::cli {
 
@@ -76,11 +78,19 @@ Result<Json> metric(const std::vector<std::string>& values) {
   return Json::object({{"metric", inner}});
 }
 
-bool is_word(std::string_view text) {
-  for (auto c : text) {
-    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) return false;
+// The classes that recovery rules know: one that they do not would be lost without a word.
+Result<Json> failure_class(std::string_view text) {
+  std::vector<std::string> names;
+  for (int i = 1; i < core::kFailureClassCount; i++) {  // 0 is none
+    names.emplace_back(core::to_string(static_cast<core::FailureClass>(i)));
   }
-  return !text.empty() && text.size() <= 63 && text[0] >= 'a';
+  if (std::find(names.begin(), names.end(), text) == names.end()) {
+    auto near = nearest(text, names);
+    return refuse("failure-class", text,
+                  str("one of ", join(names, ", "),
+                      near.empty() ? "" : str("\n  did you mean: ", near, '?')));
+  }
+  return Json::object({{"failure_class", text}});
 }
 
 }  // namespace
@@ -101,12 +111,7 @@ Result<Json> make_event(std::string_view kind, const std::vector<std::string>& v
     }
     return Json::object({{"warning", to_valid_utf8(text)}});
   }
-  if (kind == "failure-class") {
-    if (!is_word(text)) {
-      return refuse(kind, text, "one word of a-z, 0-9 and _, such as cuda_oom or diverged");
-    }
-    return Json::object({{"failure_class", text}});
-  }
+  if (kind == "failure-class") return failure_class(text);
   PAWL_ASSERT(kind == "checkpoint");
   if (text != "best") return refuse(kind, text, "best");
   return Json::object({{"checkpoint", text}});

@@ -5,6 +5,9 @@
 //
 //   {"progress": {"current": 3, "total": 10, "unit": "epoch"}}    {"metric": {"loss": 0.31}}
 //   {"warning": "..."}    {"failure_class": "cuda_oom"}           {"checkpoint": "best"}
+//
+// A measure that is no number any more is written as "nan", "inf" or "-inf": JSON has no such
+// numbers.
 
 #include <optional>
 #include <string>

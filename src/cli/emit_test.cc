@@ -67,9 +67,14 @@ TEST(Emit, RefusesWhatDoesNotFit) {
        "as loss=0.31"},
       {"warning", {" "}, "pawl emit warning: found ' ', expected what the warning says"},
       {"failure-class",
-       {"CUDA OOM"},
-       "pawl emit failure-class: found 'CUDA OOM', expected one word of "
-       "a-z, 0-9 and _, such as cuda_oom or diverged"},
+       {"cuda-oom"},
+       "pawl emit failure-class: found 'cuda-oom', expected one of network, auth, host_key, "
+       "disk_full, oom, cuda_oom, corrupt, diverged, timeout, lost, user\n  did you mean: "
+       "cuda_oom?"},
+      {"failure-class",
+       {"none"},
+       "pawl emit failure-class: found 'none', expected one of network, auth, host_key, "
+       "disk_full, oom, cuda_oom, corrupt, diverged, timeout, lost, user"},
       {"checkpoint", {"worst"}, "pawl emit checkpoint: found 'worst', expected best"},
   };
   for (const auto& [kind, values, message] : kCases)

@@ -1,12 +1,14 @@
 // Reads YAML into a Doc from libyaml's events.
 //
-// Scalars follow the 1.2 core schema, not libyaml's 1.1 habits: `yes`, `on` and `12:30` are strings,
-// 012 is twelve. What makes YAML files mean something else than they look like is refused with its
-// position: tags, several documents, keys that are not strings, keys that stand twice, merge keys.
-// Aliases are expanded by copying nodes, within a budget, so that a bomb costs its own size.
+// Scalars follow the 1.2 core schema, not libyaml's 1.1 habits: `yes`, `on` and `12:30` are
+// strings, 012 is twelve. What makes YAML files mean something else than they look like is refused
+// with its position: tags, several documents, keys that are not strings, keys that stand twice,
+// merge keys. Aliases are expanded by copying nodes, within a budget, so that a bomb costs its own
+// size.
 
 #include <yaml.h>
 
+#include <algorithm>
 #include <cstring>
 #include <unordered_map>
 
@@ -24,9 +26,15 @@ bool all(std::string_view s, bool (*test)(char)) {
 }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+std::size_t characters(std::string_view s) {
+  return static_cast<std::size_t>(std::count_if(
+      s.begin(), s.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
 std::size_t count_digits(std::string_view s, std::size_t from) {
   std::size_t n = from;
-  while (n < s.size() && is_digit(s[n])) ++n;
+  while (n < s.size() && is_digit(s[n]))
+    ++n;
   return n - from;
 }
 
@@ -108,8 +116,15 @@ class YamlReader {
   }
 
  private:
-  struct Mark { std::uint32_t line, column; };
-  struct Open { std::uint32_t node; std::uint32_t count; bool map; bool want_key; };
+  struct Mark {
+    std::uint32_t line, column;
+  };
+  struct Open {
+    std::uint32_t node;
+    std::uint32_t count;
+    bool map;
+    bool want_key;
+  };
 
   static Mark mark(const yaml_mark_t& m) {
     return {static_cast<std::uint32_t>(m.line) + 1, static_cast<std::uint32_t>(m.column) + 1};
@@ -117,9 +132,9 @@ class YamlReader {
 
   bool report(Mark at, std::string code, std::string message, std::string hint,
               bool warning = false, std::uint32_t node = DocProblem::kNoNode) {
-    doc_.problem({at.line, at.column, node, std::move(code), std::move(message), std::move(hint),
-                  warning},
-                 limits_);
+    doc_.problem(
+        {at.line, at.column, node, std::move(code), std::move(message), std::move(hint), warning},
+        limits_);
     return false;
   }
 
@@ -133,7 +148,8 @@ class YamlReader {
           return report(at, "several_documents", "a second document begins here",
                         "one workflow a file; split it at the `---`");
         return true;
-      case YAML_SCALAR_EVENT: return scalar(e, at);
+      case YAML_SCALAR_EVENT:
+        return scalar(e, at);
       case YAML_SEQUENCE_START_EVENT:
         check_tag(e.data.sequence_start.tag, at);
         return open(at, false, e.data.sequence_start.anchor);
@@ -141,16 +157,21 @@ class YamlReader {
         check_tag(e.data.mapping_start.tag, at);
         return open(at, true, e.data.mapping_start.anchor);
       case YAML_SEQUENCE_END_EVENT:
-      case YAML_MAPPING_END_EVENT: return close();
-      case YAML_ALIAS_EVENT: return alias(e, at);
-      default: return true;
+      case YAML_MAPPING_END_EVENT:
+        return close();
+      case YAML_ALIAS_EVENT:
+        return alias(e, at);
+      default:
+        return true;
     }
   }
 
   void check_tag(const yaml_char_t* tag, Mark at) {
-    if (tag != nullptr)
-      report(at, "tag", str("the tag ", reinterpret_cast<const char*>(tag), " is not allowed"),
-             "write the value without it; quotes make a string");
+    if (tag == nullptr) return;
+    std::string name(view(tag));
+    if (name.starts_with("tag:yaml.org,2002:")) name = str("!!", name.substr(18));
+    report(at, "tag", str("the tag ", name, " is not allowed"),
+           "write the value without it; quotes make a string");
   }
 
   static std::string_view view(const yaml_char_t* s) {
@@ -158,7 +179,9 @@ class YamlReader {
   }
 
   // A container or alias where a key belongs.
-  bool key_expected() const { return !stack_.empty() && stack_.back().map && stack_.back().want_key; }
+  bool key_expected() const {
+    return !stack_.empty() && stack_.back().map && stack_.back().want_key;
+  }
 
   // A value is complete: what stands around it goes on.
   void count_value() {
@@ -201,19 +224,25 @@ void YamlReader::syntax_error() {
   }
   std::size_t indent = rest.find_first_not_of(' ');
   if (indent != rest.npos && rest[indent] == '\t') {
-    report({at.line, static_cast<std::uint32_t>(indent) + 1}, "tab",
-           "a tab indents this line", "YAML indents with blanks only");
+    report({at.line, static_cast<std::uint32_t>(indent) + 1}, "tab", "a tab indents this line",
+           "YAML indents with blanks only");
     return;
   }
   if (problem.find("mapping values are not allowed") != problem.npos)
-    hint = "a value that holds `: ` needs quotes, or the indentation is off";
+    hint = rest.find("run:") != rest.npos
+               ? "text that holds `: ` stands in a block: `run: |` and the text below it, indented"
+               : "a value that holds `: ` needs quotes, or the indentation is off";
   else if (problem.find("cannot start any token") != problem.npos)
     hint = "a value that begins with @, ` or % needs quotes";
   else if (problem.find("expected ',' or '}'") != problem.npos ||
            problem.find("expected ',' or ']'") != problem.npos)
-    hint = "inside { } and [ ] an expression needs quotes: \"${{ ... }}\"";
+    hint = rest.find("{{") != rest.npos
+               ? "inside { } and [ ] an expression needs quotes: \"${{ ... }}\""
+               : "is a closing bracket missing, or a comma?";
   else if (problem.find("could not find expected ':'") != problem.npos)
     hint = "is a `:` missing after the key, or is the line not indented?";
+  else if (problem.find("did not find expected key") != problem.npos)
+    hint = "is the line indented like those it belongs to?";
   report(at, "syntax", str("not YAML: ", problem), hint);
 }
 
@@ -241,8 +270,7 @@ bool YamlReader::key(const yaml_event_t& e, Mark at, std::string_view text) {
 bool YamlReader::scalar(const yaml_event_t& e, Mark at) {
   std::string_view text(reinterpret_cast<const char*>(e.data.scalar.value), e.data.scalar.length);
   check_tag(e.data.scalar.tag, at);
-  if (text.find('\0') != text.npos)
-    report(at, "bad_text", "a NUL character in a string", "");
+  if (text.find('\0') != text.npos) report(at, "bad_text", "a NUL character in a string", "");
   if (e.data.scalar.anchor != nullptr)
     anchors_[std::string(view(e.data.scalar.anchor))] = doc_.node_count();
   if (key_expected()) return key(e, at, text);
@@ -250,10 +278,11 @@ bool YamlReader::scalar(const yaml_event_t& e, Mark at) {
   DocType type = plain ? resolve_plain(text) : DocType::string;
   std::uint32_t node = doc_.add(type, doc_.keep(text), at.line, at.column);
   const yaml_mark_t& past = e.end_mark;
+  if (e.data.scalar.style == YAML_LITERAL_SCALAR_STYLE) doc_.edit(node).lead = kBlockLead;
   if (past.line + 1 == at.line) {
     // As long in the file as in the tree (and its quotes): nothing was folded or unescaped.
     std::size_t quotes = plain ? 0 : 2, width = past.column + 1 - at.column;
-    if (width == text.size() + quotes) doc_.edit(node).lead = plain ? 0 : 1;
+    if (width == characters(text) + quotes) doc_.edit(node).lead = plain ? 0 : 1;
   }
   count_value();
   std::int64_t i = 0;
@@ -266,10 +295,6 @@ bool YamlReader::scalar(const yaml_event_t& e, Mark at) {
   } else if (plain && is_infinity_or_nan(text)) {
     report(at, "number_range", str(text, " is not a number that JSON can carry"),
            "quote it to keep it as text", false, node);
-  } else if (type == DocType::number && text.back() == '0' && text.find('.') + 2 < text.size() &&
-             text.find_first_of("eE") == text.npos) {
-    report(at, "number_loses_zero", str(text, " is a number: its last zero is lost"),
-           str("quote it if it is a name or a version: \"", text, "\""), true, node);
   }
   return true;
 }
@@ -305,7 +330,8 @@ std::uint32_t YamlReader::depth_of(std::uint32_t from, std::uint32_t to) const {
   std::vector<std::uint32_t> ends;
   std::size_t deepest = 0;
   for (std::uint32_t i = from; i < to; ++i) {
-    while (!ends.empty() && ends.back() <= i) ends.pop_back();
+    while (!ends.empty() && ends.back() <= i)
+      ends.pop_back();
     if (doc_.at(i).type < DocType::array) continue;
     ends.push_back(doc_.at(i).end);
     deepest = std::max(deepest, ends.size());

@@ -14,6 +14,7 @@
 // of different types is an error.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -119,10 +120,17 @@ class Template {
   Template() = default;  // renders to null
   // Strings inside `value` may hold expressions. Errors are prefixed with the JSON pointer inside value.
   static Result<Template> compile(const Json& value, const TaskNames& names);
-  // The same with all errors at once. Fails where it returns nullopt.
+  struct Located {
+    const Expr* expr;
+    std::string pointer;  // of the string that holds it, inside source()
+    std::size_t offset;   // of the expression's text in that string
+  };
+  // The same with all errors at once. Fails where it returns nullopt. `visit` sees every expression
+  // that compiles, also where others do not.
   static std::optional<Template> compile(const Json& value, const TaskNames& names,
                                          std::vector<TemplateError>& errors,
-                                         std::size_t max_bytes = kMaxExpressionBytes);
+                                         std::size_t max_bytes = kMaxExpressionBytes,
+                                         const std::function<void(const Located&)>& visit = {});
   // A value without any expression.
   static Template constant(Json value);
   bool is_constant() const { return exprs_ == nullptr; }
@@ -130,12 +138,6 @@ class Template {
   Result<Json> render(const Scope& scope) const;
   // All expressions inside, for static checks.
   std::vector<const Expr*> expressions() const;
-  struct Located {
-    const Expr* expr;
-    std::string pointer;  // of the string that holds it, inside source()
-    std::size_t offset;   // of the expression's text in that string
-  };
-  std::vector<Located> located_expressions() const;
 
  private:
   Json source_;

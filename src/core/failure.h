@@ -1,6 +1,6 @@
 #pragma once
-// Failure classes: what kind of thing went wrong. They are data: an action names the class, recovery
-// rules map it to what is done. Spelled the same in workflow files, JSON, SQL and Python.
+// Failure classes: what kind of thing went wrong. They are data: an action names the class,
+// recovery rules map it to what is done. Spelled the same in workflow files, JSON, SQL and Python.
 
 #include <cstdint>
 #include <optional>

@@ -8,8 +8,10 @@ namespace pawl::core {
 
 void Findings::put(Found f) {
   if (!f.warning) ++errors_;
-  if (full()) ++left_out_;
-  else found_.push_back(std::move(f));
+  if (full())
+    ++left_out_;
+  else
+    found_.push_back(std::move(f));
 }
 
 void Findings::error(DocRef at, std::string code, std::string message, std::string hint) {
@@ -26,6 +28,22 @@ void Findings::error_inside(DocRef at, std::size_t skip, std::string code, std::
                             std::string hint) {
   put({at.index(), at.node().line, at.node().column + static_cast<std::uint32_t>(skip), false,
        std::move(code), std::move(message), std::move(hint)});
+}
+
+void Findings::error_on_line(DocRef at, std::uint32_t line, std::string_view what, std::string code,
+                             std::string message, std::string hint) {
+  std::uint32_t column = 1;
+  std::string_view rest = text_;
+  // Only for files that a person wrote: each call walks from the start.
+  if (text_.size() < (4u << 20)) {
+    for (std::uint32_t l = 1; l < line && !rest.empty(); ++l)
+      rest = rest.substr(std::min(rest.size(), rest.find('\n') + 1));
+    rest = rest.substr(0, rest.find('\n'));
+    auto place = rest.find(what);
+    for (char c : rest.substr(0, place == rest.npos ? 0 : place))
+      column += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }
+  put({at.index(), line, column, false, std::move(code), std::move(message), std::move(hint)});
 }
 
 void Findings::add_document(const Doc& doc) {

@@ -1,8 +1,8 @@
 #pragma once
 // Findings: collects what is wrong with a file while it is read, in any order, and hands it out in
-// the order of the file. Cheap where nothing is wrong: positions come from the Doc, JSON pointers are
-// made only for what is shown. Past a bound findings are counted, not kept, so that a hostile file
-// costs its own size.
+// the order of the file. Cheap where nothing is wrong: positions come from the Doc, JSON pointers
+// are made only for what is shown. Past a bound findings are counted, not kept, so that a hostile
+// file costs its own size.
 
 #include <string>
 #include <string_view>
@@ -15,13 +15,17 @@ namespace pawl::core {
 
 class Findings {
  public:
-  Findings(std::string_view file, std::uint32_t max) : file_(file), max_(max) {}
+  Findings(std::string_view file, std::string_view text, std::uint32_t max)
+      : file_(file), text_(text), max_(max) {}
 
   void error(DocRef at, std::string code, std::string message, std::string hint = {});
   void warning(DocRef at, std::string code, std::string message, std::string hint = {});
   // `skip` characters into the scalar `at`.
   void error_inside(DocRef at, std::size_t skip, std::string code, std::string message,
                     std::string hint = {});
+  // On another line than the one `at` begins on, in the column where `what` stands there.
+  void error_on_line(DocRef at, std::uint32_t line, std::string_view what, std::string code,
+                     std::string message, std::string hint = {});
   void add_document(const Doc& doc);
 
   std::size_t error_count() const { return errors_; }
@@ -46,6 +50,7 @@ class Findings {
   };
   void put(Found f);
   std::string file_;
+  std::string_view text_;
   std::uint32_t max_;
   std::vector<Found> found_;
   std::size_t errors_ = 0, left_out_ = 0;

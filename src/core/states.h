@@ -2,8 +2,8 @@
 // The states of runs and tasks, and the only moves between them.
 //
 // Every change of state passes through may_move(); the tables are data, checked at compile time.
-// Enumerators are spelled as in JSON, SQL and Python. A state's comment says what it means, who moves
-// it on, and what a crash there leads to.
+// Enumerators are spelled as in JSON, SQL and Python. A state's comment says what it means, who
+// moves it on, and what a crash there leads to.
 
 #include <array>
 #include <cstdint>
@@ -24,10 +24,11 @@ enum class RunState : std::uint8_t {
 inline constexpr int kRunStateCount = 7;
 
 enum class TaskState : std::uint8_t {
-  pending,    // waits for its needs or its group. The end of a need moves it on
-  queued,     // may start as soon as a worker has a slot (and resources). A claim moves it on
-  running,    // a worker holds its lease; a group: a member is not at its end. Crash: adopted or lost
-  waiting,    // holds no worker: a sleep, a gate, a child run. A timer, a person, the child moves it on
+  pending,  // waits for its needs or its group. The end of a need moves it on
+  queued,   // may start as soon as a worker has a slot (and resources). A claim moves it on
+  running,  // a worker holds its lease; a group: a member is not at its end. Crash: adopted or lost
+  waiting,  // holds no worker: a sleep, a gate, a child run. A timer, a person, the child moves it
+            // on
   retrying,   // failed, will be queued again at its wake time. A timer moves it on
   completed,  // done; never run again but by recover
   failed,     // done for bad
@@ -60,35 +61,35 @@ struct TaskMove {
 
 // Each row is taken by some test; a simulation that never takes one fails.
 inline constexpr std::array kTaskMoves = {
-    TaskMove{TaskState::pending, TaskState::queued, Cause::progress},     // needs met
-    TaskMove{TaskState::pending, TaskState::running, Cause::progress},    // a group or fan-out opens
-    TaskMove{TaskState::pending, TaskState::waiting, Cause::progress},    // sleep, gate, child run
+    TaskMove{TaskState::pending, TaskState::queued, Cause::progress},   // needs met
+    TaskMove{TaskState::pending, TaskState::running, Cause::progress},  // a group or fan-out opens
+    TaskMove{TaskState::pending, TaskState::waiting, Cause::progress},  // sleep, gate, child run
     TaskMove{TaskState::pending, TaskState::completed, Cause::progress},  // an empty fan-out
     TaskMove{TaskState::pending, TaskState::failed, Cause::progress},     // its expression failed
     TaskMove{TaskState::pending, TaskState::skipped, Cause::progress},    // condition, or a need
     TaskMove{TaskState::pending, TaskState::cancelled, Cause::progress},
-    TaskMove{TaskState::queued, TaskState::running, Cause::progress},     // claimed
-    TaskMove{TaskState::queued, TaskState::failed, Cause::progress},      // queue timeout, bad input
+    TaskMove{TaskState::queued, TaskState::running, Cause::progress},  // claimed
+    TaskMove{TaskState::queued, TaskState::failed, Cause::progress},   // queue timeout, bad input
     TaskMove{TaskState::queued, TaskState::cancelled, Cause::progress},
-    TaskMove{TaskState::running, TaskState::queued, Cause::progress},     // released, or lost
-    TaskMove{TaskState::running, TaskState::retrying, Cause::progress},   // failed, tries again
+    TaskMove{TaskState::running, TaskState::queued, Cause::progress},    // released, or lost
+    TaskMove{TaskState::running, TaskState::retrying, Cause::progress},  // failed, tries again
     TaskMove{TaskState::running, TaskState::completed, Cause::progress},
     TaskMove{TaskState::running, TaskState::failed, Cause::progress},
-    TaskMove{TaskState::running, TaskState::skipped, Cause::progress},    // all members skipped
+    TaskMove{TaskState::running, TaskState::skipped, Cause::progress},  // all members skipped
     TaskMove{TaskState::running, TaskState::cancelled, Cause::progress},
     TaskMove{TaskState::waiting, TaskState::completed, Cause::progress},
-    TaskMove{TaskState::waiting, TaskState::retrying, Cause::progress},   // a child run failed
+    TaskMove{TaskState::waiting, TaskState::retrying, Cause::progress},  // a child run failed
     TaskMove{TaskState::waiting, TaskState::failed, Cause::progress},
     TaskMove{TaskState::waiting, TaskState::cancelled, Cause::progress},
-    TaskMove{TaskState::retrying, TaskState::queued, Cause::progress},    // backoff over
-    TaskMove{TaskState::retrying, TaskState::waiting, Cause::progress},   // a child run again
-    TaskMove{TaskState::retrying, TaskState::failed, Cause::progress},    // gave up
+    TaskMove{TaskState::retrying, TaskState::queued, Cause::progress},   // backoff over
+    TaskMove{TaskState::retrying, TaskState::waiting, Cause::progress},  // a child run again
+    TaskMove{TaskState::retrying, TaskState::failed, Cause::progress},   // gave up
     TaskMove{TaskState::retrying, TaskState::cancelled, Cause::progress},
     TaskMove{TaskState::completed, TaskState::pending, Cause::recover},
     TaskMove{TaskState::failed, TaskState::pending, Cause::recover},
     TaskMove{TaskState::skipped, TaskState::pending, Cause::recover},
     TaskMove{TaskState::cancelled, TaskState::pending, Cause::recover},
-    TaskMove{TaskState::completed, TaskState::running, Cause::recover},   // a group reopens
+    TaskMove{TaskState::completed, TaskState::running, Cause::recover},  // a group reopens
     TaskMove{TaskState::failed, TaskState::running, Cause::recover},
     TaskMove{TaskState::skipped, TaskState::running, Cause::recover},
     TaskMove{TaskState::cancelled, TaskState::running, Cause::recover},
@@ -109,7 +110,7 @@ inline constexpr std::array kRunMoves = {
     RunMove{RunState::running, RunState::failed, Cause::progress},
     RunMove{RunState::running, RunState::cancelled, Cause::progress},
     RunMove{RunState::paused, RunState::running, Cause::progress},
-    RunMove{RunState::paused, RunState::pending, Cause::progress},   // paused before it was admitted
+    RunMove{RunState::paused, RunState::pending, Cause::progress},  // paused before it was admitted
     RunMove{RunState::paused, RunState::recovering, Cause::progress},
     RunMove{RunState::recovering, RunState::running, Cause::progress},
     RunMove{RunState::recovering, RunState::paused, Cause::progress},

@@ -2,10 +2,11 @@
 // What a worker sees of the engine, and the engine of a worker. In one process these are called
 // directly; over the network the same calls travel as HTTP and JSON.
 //
-// Flow is by credit: a worker offers slots, the engine pushes at most so many assignments, each after
-// the commit that leased it. A final report (completed, failed, released, cancelled) ends the lease;
-// the worker offers the slot again when it is free. Every report names (run, task, attempt, lease): the
-// fence. One that is no longer the live one changes nothing and comes back through refused().
+// Flow is by credit: a worker offers slots, the engine pushes at most so many assignments, each
+// after the commit that leased it. A final report (completed, failed, released, cancelled) ends the
+// lease; the worker offers the slot again when it is free. Every report names (run, task, attempt,
+// lease): the fence. One that is no longer the live one changes nothing and comes back through
+// refused().
 
 #include <cstdint>
 #include <memory>
@@ -34,16 +35,18 @@ struct Assignment {
   Fence fence;
   std::shared_ptr<const Workflow> workflow;  // keeps `def` alive
   const TaskDef* def = nullptr;
-  std::string path;      // "clean[0]", "checks.rows"
-  Json with;             // rendered; null where the task has none
-  Json env;              // object of strings, secrets included: never stored, never logged
-  Json args;             // array of strings, or null where `run` text is used
-  std::string cwd;       // "" where none is given
-  Json input;            // PAWL_INPUT: {"inputs", "params", "tasks": {NAME: outputs of needs}, "item"?, "index"?}
-  std::string base_dir;  // directory of the workflow file, where `cwd` and relative paths start; "" none
+  std::string path;  // "clean[0]", "checks.rows"
+  Json with;         // rendered; null where the task has none
+  Json env;          // object of strings, secrets included: never stored, never logged
+  Json args;         // array of strings, or null where `run` text is used
+  std::string cwd;   // "" where none is given
+  Json input;        // PAWL_INPUT: {"inputs", "params", "tasks": {NAME: outputs of needs}, "item"?,
+                     // "index"?}
+  std::string
+      base_dir;  // directory of the workflow file, where `cwd` and relative paths start; "" none
   Resume resume = Resume::checkpoint;
-  std::string before;    // shell text a recovery rule wants run first; "" none
-  std::string checkpoint;      // bytes the last attempt left, where it ran elsewhere; "" none
+  std::string before;      // shell text a recovery rule wants run first; "" none
+  std::string checkpoint;  // bytes the last attempt left, where it ran elsewhere; "" none
   std::vector<std::pair<std::string, std::string>> secrets;  // name, value: for masking
 };
 
@@ -65,19 +68,19 @@ enum class ReportKind : std::uint8_t {
 struct Report {
   Fence fence;
   ReportKind kind = ReportKind::progress;
-  Json outputs;                 // completed: an object, or null
+  Json outputs;  // completed: an object, or null
   FailureClass failure_class = FailureClass::none;
-  std::string message;          // failed: what happened, with the last lines of stderr
-  int exit_code = 0;            // failed: of the process, or -signal
-  bool no_retry = false;        // exit 78
-  bool try_later = false;       // exit 75: retried even where attempts are spent
-  bool unconfirmed = false;     // cancelled, but some process may be alive
+  std::string message;       // failed: what happened, with the last lines of stderr
+  int exit_code = 0;         // failed: of the process, or -signal
+  bool no_retry = false;     // exit 78
+  bool try_later = false;    // exit 75: retried even where attempts are spent
+  bool unconfirmed = false;  // cancelled, but some process may be alive
   bool has_progress = false;
   Progress progress;
   std::vector<std::pair<std::string, double>> metrics;
   std::vector<std::string> warnings;
   bool has_checkpoint = false;
-  std::string checkpoint;       // bytes
+  std::string checkpoint;  // bytes
   bool best_checkpoint = false;
   bool receipt = false;         // final: the worker keeps its evidence until recorded() names the fence
 };
@@ -111,9 +114,9 @@ class WorkerLink {
 };
 
 struct WorkerInfo {
-  std::string name;                          // for people: host and pid
-  std::vector<std::string> queues;           // empty: every queue
-  std::vector<std::string> actions;          // what it can carry out; empty: everything
+  std::string name;                  // for people: host and pid
+  std::vector<std::string> queues;   // empty: every queue
+  std::vector<std::string> actions;  // what it can carry out; empty: everything
   std::vector<std::pair<std::string, std::string>> labels;
 };
 

@@ -15,9 +15,12 @@ std::string WorkflowParser::found(DocRef v) const {
       return str("the string ", Json(std::string(s)).dump());
     }
     case DocType::integer:
-    case DocType::number: return str("the number ", v.text());
-    case DocType::boolean: return str("the boolean ", v.text());
-    default: return describe(v.type());
+    case DocType::number:
+      return str("the number ", v.text());
+    case DocType::boolean:
+      return str("the boolean ", v.text());
+    default:
+      return describe(v.type());
   }
 }
 
@@ -37,6 +40,65 @@ bool WorkflowParser::is_list(DocRef v, std::string_view expected) {
   return false;
 }
 
+namespace {
+
+// Words of other tools for what a field here is called.
+constexpr std::pair<std::string_view, std::string_view> kSynonyms[] = {
+    {"depends_on", "needs"},
+    {"depends", "needs"},
+    {"dependsOn", "needs"},
+    {"dependencies", "needs"},
+    {"after", "needs"},
+    {"command", "run"},
+    {"cmd", "run"},
+    {"script", "run"},
+    {"bash", "run"},
+    {"type", "action"},
+    {"uses", "action"},
+    {"executor", "action"},
+    {"environment", "env"},
+    {"when", "if"},
+    {"condition", "if"},
+    {"runIf", "if"},
+    {"preconditions", "if"},
+    {"retries", "retry"},
+    {"retry_policy", "retry"},
+    {"retryStrategy", "retry"},
+    {"max_retries", "retry"},
+    {"timeout_sec", "timeout"},
+    {"timeout-minutes", "timeout"},
+    {"working_directory", "cwd"},
+    {"working-directory", "cwd"},
+    {"dir", "cwd"},
+    {"workdir", "cwd"},
+    {"foreach", "for_each"},
+    {"withItems", "for_each"},
+    {"matrix", "for_each"},
+    {"continue_on_error", "allow_failure"},
+    {"continue-on-error", "allow_failure"},
+    {"allowFailure", "allow_failure"},
+    {"steps", "tasks"},
+    {"jobs", "tasks"},
+    {"max_concurrent", "max_parallel"},
+    {"max-parallel", "max_parallel"},
+    {"concurrency", "max_parallel"},
+    {"parameters", "params"},
+    {"description", "title"},
+    {"on_failure", "recover"},
+    {"onExit", "finally"},
+    {"handler_on", "finally"},
+    {"version", "pawl"},
+};
+
+std::string other_tools_word(std::string_view name, std::span<const std::string_view> fields) {
+  for (auto [theirs, ours] : kSynonyms)
+    if (theirs == name && std::find(fields.begin(), fields.end(), ours) != fields.end())
+      return str("here it is called `", ours, "`");
+  return {};
+}
+
+}  // namespace
+
 DocRef WorkflowParser::choose_fields(DocRef object, std::string_view what,
                                      std::span<const std::string_view> names,
                                      std::span<DocRef> values) {
@@ -50,9 +112,11 @@ DocRef WorkflowParser::choose_fields(DocRef object, std::string_view what,
     if (name.substr(0, 2) == "x-" || name == "<<") continue;  // `<<` was reported with the document
     std::string hint;
     if (!out_.full()) {
-      hint = did_you_mean(nearest_name_of(name, {names.begin(), names.end()}));
+      hint = other_tools_word(name, names);
+      if (hint.empty()) hint = did_you_mean(nearest_name_of(name, {names.begin(), names.end()}));
       if (hint.empty()) {
-        for (auto n : names) hint += str(hint.empty() ? "" : ", ", n);
+        for (auto n : names)
+          hint += str(hint.empty() ? "" : ", ", n);
         hint = str("fields of ", what, ": ", hint, "; x-... is free");
       }
     }
@@ -93,12 +157,14 @@ bool WorkflowParser::integer(DocRef v, std::int64_t low, std::int64_t high, std:
     bool quoted = v.is_string() && parse_integer(v.text(), i);
     wrong_type(v, "an integer",
                quoted ? "without the quotes"
-               : dynamic(v) ? "an expression cannot stand here: it must be known before the run begins"
-                            : "");
+               : dynamic(v)
+                   ? "an expression cannot stand here: it must be known before the run begins"
+                   : "");
     return false;
   }
   if (i < low || i > high) {
-    out_.error(v, "out_of_range", str("expected an integer from ", low, " to ", high, ", found ", i));
+    out_.error(v, "out_of_range",
+               str("expected an integer from ", low, " to ", high, ", found ", i));
     return false;
   }
   into = i;
@@ -108,7 +174,8 @@ bool WorkflowParser::integer(DocRef v, std::int64_t low, std::int64_t high, std:
 bool WorkflowParser::number(DocRef v, double low, double high, double& into) {
   double d = 0;
   std::int64_t i = 0;
-  if (v.is(DocType::integer) && parse_integer(v.text(), i)) d = static_cast<double>(i);
+  if (v.is(DocType::integer) && parse_integer(v.text(), i))
+    d = static_cast<double>(i);
   else if (!v.is(DocType::number) || !parse_double(v.text(), d)) {
     wrong_type(v, "a number");
     return false;
@@ -126,8 +193,9 @@ bool WorkflowParser::boolean(DocRef v, bool& into) {
   if (!v.is(DocType::boolean)) {
     std::string_view s = v.is_string() ? v.text() : std::string_view{};
     bool yes = s == "yes" || s == "on", no = s == "no" || s == "off";
-    wrong_type(v, "true or false",
-               yes || no ? str("in YAML 1.2, ", s, " is a string; write ", yes ? "true" : "false") : "");
+    wrong_type(
+        v, "true or false",
+        yes || no ? str("in YAML 1.2, ", s, " is a string; write ", yes ? "true" : "false") : "");
     return false;
   }
   into = v.text()[0] == 't' || v.text()[0] == 'T';
@@ -137,7 +205,8 @@ bool WorkflowParser::boolean(DocRef v, bool& into) {
 bool WorkflowParser::duration(DocRef v, Duration& into) {
   constexpr Duration kLongest = std::chrono::hours(24 * 3650);
   if (v.is(DocType::integer) || v.is(DocType::number)) {
-    out_.error(v, "no_unit", str("expected a duration, found the number ", v.text(), " without a unit"),
+    out_.error(v, "no_unit",
+               str("expected a duration, found the number ", v.text(), " without a unit"),
                str("write ", v.text(), "s for seconds, ", v.text(), "m for minutes"));
     return false;
   }
@@ -160,13 +229,17 @@ bool WorkflowParser::duration(DocRef v, Duration& into) {
 
 bool WorkflowParser::choice(DocRef v, std::span<const std::string_view> names, std::size_t& into) {
   std::string all;
-  for (auto n : names) all += str(all.empty() ? "" : ", ", n);
+  for (auto n : names)
+    all += str(all.empty() ? "" : ", ", n);
   if (!v.is_string()) {
     wrong_type(v, str("one of ", all));
     return false;
   }
   for (std::size_t i = 0; i < names.size(); ++i)
-    if (v.text() == names[i]) { into = i; return true; }
+    if (v.text() == names[i]) {
+      into = i;
+      return true;
+    }
   out_.error(v, "unknown_value", str("expected one of ", all, ", found ", found(v)),
              did_you_mean(nearest_name_of(v.text(), {names.begin(), names.end()})));
   return false;
@@ -176,15 +249,18 @@ bool WorkflowParser::name_like(DocRef key, std::string_view what, bool may_begin
   std::string_view s = key.text();
   auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
   auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  bool good = !s.empty() && s.size() <= 63 && (letter(s[0]) || (may_begin_with_digit && digit(s[0])));
-  for (char c : s) good = good && (letter(c) || digit(c) || c == '-');
+  bool good =
+      !s.empty() && s.size() <= 63 && (letter(s[0]) || (may_begin_with_digit && digit(s[0])));
+  for (char c : s)
+    good = good && (letter(c) || digit(c) || c == '-');
   if (good) return true;
   std::string shown = s.size() > 80 ? str(s.substr(0, 60), "...") : std::string(s);
-  out_.error(key, "bad_name",
-             s.size() > 63 ? str("the name of ", what, " has ", s.size(), " characters, more than 63")
-                           : str("\"", to_valid_utf8(shown), "\" cannot be the name of ", what),
-             may_begin_with_digit ? "names are letters, digits, _ and -, and begin with no -"
-                                  : "names are letters, digits, _ and -, and begin with a letter or _");
+  out_.error(
+      key, "bad_name",
+      s.size() > 63 ? str("the name of ", what, " has ", s.size(), " characters, more than 63")
+                    : str("\"", to_valid_utf8(shown), "\" cannot be the name of ", what),
+      may_begin_with_digit ? "names are letters, digits, _ and -, and begin with no -"
+                           : "names are letters, digits, _ and -, and begin with a letter or _");
   return false;
 }
 
@@ -194,10 +270,12 @@ namespace {
 class ScopeNames : public TaskNames {
  public:
   ScopeNames(const WorkflowBuilder& builder, const std::vector<bool>& groups, Findings& out,
-             TaskId group)
-      : builder_(builder), groups_(groups), out_(out), group_(group) {}
+             TaskId group, bool may_read)
+      : builder_(builder), groups_(groups), out_(out), group_(group), may_read_(may_read) {}
 
   Result<Found> resolve(std::span<const std::string> path) const override {
+    // Where no task may be read, any name will do: the reading itself is the error.
+    if (!may_read_) return Found{0, path.size()};
     const Workflow& w = builder_.workflow();
     TaskId task = kNoTask;
     for (TaskId g = group_;; g = w.node(g).parent) {
@@ -229,14 +307,18 @@ class ScopeNames : public TaskNames {
     }
     std::string hint = other.empty() ? did_you_mean(out_.nearest_name(name, names))
                                      : str("it is written tasks.", other);
-    return {Errc::not_found, str("there is no task \"", name, "\"",
-                                 of.empty() ? "" : " in the group ", of, hint.empty() ? "" : "\n", hint)};
+    if (hint.empty() && !names.empty() && names.size() <= 20)
+      hint = str("tasks: ", join({names.begin(), names.end()}, ", "));
+    return {Errc::not_found,
+            str("there is no task \"", name, "\"", of.empty() ? "" : " in the group ", of,
+                hint.empty() ? "" : "\n", hint)};
   }
 
   const WorkflowBuilder& builder_;
   const std::vector<bool>& groups_;
   Findings& out_;
   TaskId group_;
+  bool may_read_;
 };
 
 }  // namespace
@@ -244,6 +326,12 @@ class ScopeNames : public TaskNames {
 void WorkflowParser::error_in_text(DocRef v, std::size_t offset, std::string code,
                                    std::string message, std::string hint) {
   std::uint8_t lead = v.node().lead;
+  if (lead == kBlockLead) {
+    std::string_view above = v.text().substr(0, offset);
+    auto lines = static_cast<std::uint32_t>(std::count(above.begin(), above.end(), '\n'));
+    return out_.error_on_line(v, v.line() + 1 + lines, v.text().substr(offset, 3), std::move(code),
+                              std::move(message), std::move(hint));
+  }
   if (lead == kNoLead) return out_.error(v, std::move(code), std::move(message), std::move(hint));
   std::string_view before = v.text().substr(0, offset);
   auto characters = std::count_if(before.begin(), before.end(), [](char c) {
@@ -273,7 +361,7 @@ bool WorkflowParser::expression(DocRef v, const ExprRules& rules, TaskDraft* tas
                "write \"${{ a == b }}\", with everything inside");
     return false;
   }
-  ScopeNames names(builder_, groups_, out_, task != nullptr ? task->group : kNoTask);
+  ScopeNames names(builder_, groups_, out_, task != nullptr ? task->group : kNoTask, rules.tasks);
   ExprError error;
   auto e = Expr::compile(code, names, error, limits_.max_expression_bytes);
   if (!e) {
@@ -285,21 +373,37 @@ bool WorkflowParser::expression(DocRef v, const ExprRules& rules, TaskDraft* tas
   return true;
 }
 
+// 3.10 is 3.1 to whoever reads it as a number: said where the text is not kept.
+void WorkflowParser::warn_lost_zeros(DocRef v) {
+  if (doc_.is_json()) return;
+  for (std::uint32_t i = v.index(); i < doc_.end(v.index()); ++i) {
+    const DocNode& n = doc_.at(i);
+    if (n.type != DocType::number) continue;
+    std::string_view s(n.text, n.size);
+    if (s.back() != '0' || s.find('.') + 2 >= s.size() || s.find_first_of("eE") != s.npos) continue;
+    out_.warning(DocRef(doc_, i), "number_loses_zero",
+                 str(s, " is a number: its last zero is lost"),
+                 str("quote it if it is a name or a version: \"", s, "\""));
+  }
+}
+
 bool WorkflowParser::make_template(DocRef v, const ExprRules& rules, TaskDraft* task,
                                    Template& into) {
+  warn_lost_zeros(v);
   return make_template(v, v.to_json(), rules, task, into);
 }
 
 bool WorkflowParser::make_template(DocRef v, const Json& value, const ExprRules& rules,
                                    TaskDraft* task, Template& into) {
-  ScopeNames names(builder_, groups_, out_, task != nullptr ? task->group : kNoTask);
+  ScopeNames names(builder_, groups_, out_, task != nullptr ? task->group : kNoTask, rules.tasks);
   std::vector<TemplateError> errors;
-  auto t = Template::compile(value, names, errors, limits_.max_expression_bytes);
+  auto visit = [&](const Template::Located& l) {
+    check_reads(*l.expr, v.locate(l.pointer), l.offset, rules, task);
+  };
+  auto t = Template::compile(value, names, errors, limits_.max_expression_bytes, visit);
   for (TemplateError& e : errors)
     error_in_text(v.locate(e.pointer), e.error.offset, e.error.code, e.error.message, e.error.hint);
   if (!t) return false;
-  for (const Template::Located& l : t->located_expressions())
-    check_reads(*l.expr, v.locate(l.pointer), l.offset, rules, task);
   into = std::move(*t);
   return true;
 }
@@ -320,25 +424,32 @@ void WorkflowParser::check_reads(const Expr& e, DocRef v, std::size_t offset,
       error(str("unknown_", what == "field of `run`" ? "run_field" : what),
             str("there is no ", what, " \"", r.name, "\""),
             !near.empty() ? did_you_mean(near)
-            : all.empty() ? str("nothing is declared under `", what, "s:`") : str("there are: ", all));
+            : all.empty() ? str("nothing is declared under `", what, "s:`")
+                          : str("there are: ", all));
     };
     switch (r.kind) {
-      case ExprRef::Kind::inputs: unknown("input", input_names_); break;
-      case ExprRef::Kind::run: unknown("field of `run`", kRunFields); break;
+      case ExprRef::Kind::inputs:
+        unknown("input", input_names_);
+        break;
+      case ExprRef::Kind::run:
+        unknown("field of `run`", kRunFields);
+        break;
       case ExprRef::Kind::params:
         if (!rules.params)
           error("not_available", str("`params` cannot be read in ", rules.where),
                 "params are worked out when the task begins, after `if` and `for_each`");
-        else if (task != nullptr) unknown("param", task->params);
+        else if (task != nullptr)
+          unknown("param", task->params);
         break;
       case ExprRef::Kind::item:
       case ExprRef::Kind::index:
         if (rules.item && task != nullptr && task->fan_out) break;
-        error("not_available",
-              str("`", r.text, "` stands for an element of `for_each`",
-                  task != nullptr && task->fan_out ? str("; it cannot be read in ", rules.where)
-                                                   : std::string(", which this task does not have")),
-              task != nullptr && task->fan_out ? "" : "give the task `for_each: \"${{ ... }}\"`");
+        error(
+            "not_available",
+            str("`", r.text, "` stands for an element of `for_each`",
+                task != nullptr && task->fan_out ? str("; it cannot be read in ", rules.where)
+                                                 : std::string(", which this task does not have")),
+            task != nullptr && task->fan_out ? "" : "give the task `for_each: \"${{ ... }}\"`");
         break;
       case ExprRef::Kind::secret:
         if (!rules.secrets)
@@ -354,8 +465,8 @@ void WorkflowParser::check_reads(const Expr& e, DocRef v, std::size_t offset,
           error("not_available", str("`", r.text, "` cannot be read in ", rules.where),
                 "no task has run when it is worked out");
         } else if (task != nullptr) {
-          task->reads.push_back({r.task, doc_.pointer(v.index(), task->node.index()),
-                                 offset + r.offset, r.text});
+          task->reads.push_back(
+              {r.task, doc_.pointer(v.index(), task->node.index()), offset + r.offset, r.text});
         }
         break;
     }
@@ -365,18 +476,21 @@ void WorkflowParser::check_reads(const Expr& e, DocRef v, std::size_t offset,
 Json WorkflowParser::scalar_texts(DocRef v, std::string_view what) {
   auto one = [&](DocRef e) {
     if (e.is_array() || e.is_object() || e.is_null())
-      wrong_type(e, str("a string in ", what), e.is_null() ? "the empty string is written \"\"" : "");
+      wrong_type(e, str("a string in ", what),
+                 e.is_null() ? "the empty string is written \"\"" : "");
     else
       return Json(std::string(e.text()));
     return Json("");
   };
   if (v.is_array()) {
     Json::Array out;
-    for (DocRef e : v.elements()) out.push_back(one(e));
+    for (DocRef e : v.elements())
+      out.push_back(one(e));
     return Json::array(std::move(out));
   }
   Json::Object out;
-  for (auto [key, value] : v.members()) out.emplace_back(std::string(key.text()), one(value));
+  for (auto [key, value] : v.members())
+    out.emplace_back(std::string(key.text()), one(value));
   return Json::object(std::move(out));
 }
 

@@ -1,0 +1,58 @@
+// pause: no further task is handed out; what runs, ends. resume: on from there.
+#include "base/text.h"
+#include "core/decide/decider.h"
+#include "core/event.h"
+
+namespace pawl::core {
+
+Status decide(Run& run, const Pause& c, Context& ctx) {
+  if (is_final(run.state)) {
+    return {Errc::conflict, str("run ", run.id.value, " is ", to_string(run.state),
+                                ": only a run that is not at its end can be paused")};
+  }
+  if (run.state == RunState::paused) {
+    return {Errc::conflict, str("run ", run.id.value, " is paused already")};
+  }
+  if (run.cancelling) {
+    return {Errc::conflict, str("run ", run.id.value, " is being cancelled")};
+  }
+  Decider d(run, ctx);
+  run.before_pause = run.state;
+  run.pause_reason = c.by.empty() ? std::string("paused") : str("paused by ", c.by);
+  d.move_run(RunState::paused, run.pause_reason);
+  return {};
+}
+
+Status decide(Run& run, const Resume_& c, Context& ctx) {
+  if (run.state != RunState::paused) {
+    return {Errc::conflict, str("run ", run.id.value, " is ", to_string(run.state), ", not paused",
+                                run.state == RunState::failed || run.state == RunState::cancelled
+                                    ? str(". To run what failed again: pawl retry ", run.id.value)
+                                    : "")};
+  }
+  Decider d(run, ctx);
+  run.pause_reason.clear();
+  d.move_run(
+      run.admitted && run.before_pause == RunState::pending ? RunState::running : run.before_pause,
+      c.by.empty() ? std::string() : str("resumed by ", c.by));
+  for (TaskId t = 0; t < run.task_count(); ++t) {
+    const TaskRow& r = run.rows[t];
+    if (r.state == TaskState::pending && r.waits == 0 &&
+        run.def(t).executor == Executor::workflow) {
+      d.open_later(t);
+    }
+    if (r.state != TaskState::retrying) continue;
+    const TaskExtra* x = run.extra(t);
+    if (x && x->wake != kNever) continue;  // its timer is armed still
+    if (run.def(t).executor == Executor::worker) {
+      if (r.reason == Reason::needs_person) run.rows[t].failures = 0;
+      d.enqueue(t);
+    } else {
+      d.begin_wait(t);
+    }
+  }
+  d.drain();
+  return {};
+}
+
+}  // namespace pawl::core

@@ -1,0 +1,156 @@
+// retry: what failed runs again. recover: a chosen task and everything after it runs again, also of
+// a completed run (then as a new run). Earlier outputs are reused; parameters may be edited.
+#include <algorithm>
+
+#include "base/text.h"
+#include "core/decide/decider.h"
+
+namespace pawl::core {
+namespace {
+
+Status set_params(Decider& d, const std::vector<TaskId>& tasks, const Json& set) {
+  if (set.is_null() || set.size() == 0) return {};
+  PAWL_ASSERT(set.is_object());
+  bool used = false;
+  for (TaskId t : tasks) {
+    const Json& declared = d.run().def(t).params.source();
+    for (const auto& [key, value] : set.as_object()) {
+      if (!declared.find(key)) continue;
+      TaskExtra& x = d.extra(t);
+      if (x.params.is_null()) x.params = Json::object();
+      x.params.set(key, value);
+      used = true;
+    }
+  }
+  if (!used) {
+    return {Errc::invalid_workflow,
+            str("--set ", set.as_object()[0].first,
+                ": none of the tasks that would run again has such an entry in its `params`")};
+  }
+  d.event(EventKind::changed, kNoTask, str("params ", set.dump()));
+  return {};
+}
+
+Result<TaskId> find_task(const Run& run, const std::string& path) {
+  auto t = run.find(path);
+  if (t) return *t;
+  std::vector<std::string> names;
+  for (TaskId i = 0; i < std::min<TaskId>(run.workflow().task_count(), 10'000); ++i) {
+    names.push_back(run.workflow().path(i));
+  }
+  auto near = nearest(path, names);
+  return {Errc::not_found, str("run ", run.id.value, " has no task \"", path, "\"",
+                               near.empty() ? "" : str("; did you mean \"", near, "\"?"))};
+}
+
+bool ended_badly(const Run& run, TaskId t) {
+  const TaskRow& r = run.rows[t];
+  if (r.state == TaskState::failed || r.state == TaskState::cancelled) return true;
+  return r.state == TaskState::skipped &&
+         (r.reason == Reason::upstream_failed || r.reason == Reason::upstream_cancelled);
+}
+
+Status reopen_run(Decider& d, const std::vector<TaskId>& tasks, const Json& set,
+                  const std::string& by) {
+  Run& run = d.run();
+  TRY(set_params(d, tasks, set));
+  bool was_final = is_final(run.state);
+  d.reopen(tasks);
+  if (was_final) {
+    if (!run.admitted) {  // cancelled before it ever started
+      run.admitted = true;
+      run.started = d.ctx().now;
+    }
+    d.move_run(RunState::recovering, by, Cause::recover);
+  }
+  d.drain();
+  return {};
+}
+
+}  // namespace
+
+Status decide(Run& run, const Retry& c, Context& ctx) {
+  if (run.state == RunState::completed) {
+    return {Errc::conflict, str("run ", run.id.value,
+                                " is completed: there is nothing to retry. To run part of it again "
+                                "as a new run: pawl recover ",
+                                run.id.value, " --from TASK")};
+  }
+  if (run.cancelling && !is_final(run.state)) {
+    return {Errc::conflict, str("run ", run.id.value, " is being cancelled; wait for its end")};
+  }
+  std::vector<TaskId> from;
+  if (!c.task.empty()) {
+    TaskId t = TRY(find_task(run, c.task));
+    if (!ended_badly(run, t)) {
+      return {Errc::conflict,
+              str("task ", c.task, " of run ", run.id.value, " is ", to_string(run.rows[t].state),
+                  ": only what failed, was cancelled or "
+                  "was skipped because of that can be retried")};
+    }
+    from.push_back(t);
+  } else {
+    for (TaskId t = 0; t < run.task_count(); ++t) {
+      if (ended_badly(run, t)) from.push_back(t);
+    }
+    if (from.empty() && run.state != RunState::failed) {
+      return {Errc::conflict, str("run ", run.id.value, " is ", to_string(run.state),
+                                  " and none of its tasks has failed")};
+    }
+  }
+  Decider d(run, ctx);
+  return reopen_run(d, d.downstream(from, false), c.set,
+                    c.by.empty() ? std::string("retry") : str("retry by ", c.by));
+}
+
+Status decide(Run& run, const Recover& c, Context& ctx) {
+  if (run.state == RunState::completed) {
+    return {Errc::conflict,
+            str("run ", run.id.value, " is completed; it is recovered as a new run")};
+  }
+  if (!is_final(run.state)) {
+    return {Errc::conflict, str("run ", run.id.value, " is ", to_string(run.state),
+                                ": recover takes a run that is at its end. Cancel it first: pawl "
+                                "cancel ",
+                                run.id.value)};
+  }
+  TaskId t = TRY(find_task(run, c.from));
+  Decider d(run, ctx);
+  return reopen_run(d, d.downstream({t}, true), c.set, str("recover from ", c.from));
+}
+
+Result<Run> recover_as_new(const Run& old, const Recover& c, RunId id, const Json& inputs,
+                           Context& ctx) {
+  TaskId from = TRY(find_task(old, c.from));
+  Run run = old;
+  run.id = id;
+  run.version = 0;
+  run.source = old.id;
+  run.parent = {};
+  run.parent_task = kNoTask;
+  run.created = run.started = run.tail_time = ctx.now;
+  run.finished = kNoTime;
+  run.tail.clear();
+  run.tail_first = run.next_seq = 1;
+  if (!inputs.is_null()) run.inputs = inputs;
+  run.dirty_segments.clear();
+  run.dirty_cells.clear();
+  Decider d(run, ctx);
+  d.event(EventKind::submitted, kNoTask,
+          str(run.name, " (recovered from run ", old.id.value, " at ", c.from, ")"));
+  auto tasks = d.downstream({from}, true);
+  TRY(set_params(d, tasks, c.set));
+  // A new run: its state starts afresh, and what it takes over says so.
+  run.state = RunState::recovering;
+  d.reopen(tasks);
+  for (TaskId t = 0; t < run.task_count(); ++t) {
+    d.touch(t);
+    TaskRow& r = run.rows[t];
+    if (r.state == TaskState::completed) r.reused = true, r.reason = Reason::reused;
+    if (run.extras.count(t)) d.extra(t);
+  }
+  d.drain();
+  return run;
+}
+
+}  // namespace pawl::core

@@ -1,0 +1,465 @@
+#include "core/run_codec.h"
+
+#include <algorithm>
+
+#include "base/codec.h"
+#include "base/text.h"
+
+namespace pawl::core {
+namespace {
+
+constexpr std::uint8_t kFormat = 1;
+// Cells stand in the state of small runs up to this size; beyond, rewriting them costs more than a
+// row.
+constexpr std::size_t kInlineCell = 256;
+constexpr std::uint32_t kInlineCellTasks = 64;
+
+constexpr unsigned kReused = 0x10, kCancelAsked = 0x20, kTried = 0x40, kTimed = 0x80;
+
+void put_row(Writer& w, const TaskRow& r, Time base) {
+  bool tried = r.attempt || r.failures || r.losses;
+  bool timed = r.queued != kNoTime || r.started != kNoTime || r.finished != kNoTime;
+  auto flags = static_cast<std::uint8_t>(
+      static_cast<unsigned>(r.state) | (r.reused ? kReused : 0u) |
+      (r.cancel_asked ? kCancelAsked : 0u) | (tried ? kTried : 0u) | (timed ? kTimed : 0u));
+  w.u8(flags);
+  if (flags == 0) return;
+  w.u8(static_cast<std::uint8_t>(r.reason));
+  if (tried) {
+    w.varint(r.attempt);
+    w.varint(r.failures);
+    w.varint(r.losses);
+    w.varint(r.lease);
+    w.varint(r.worker.value);
+  }
+  if (timed) {
+    // 0 stands for "not yet"; real times are relative to the run's creation and shifted by one.
+    auto time = [&](Time t) {
+      w.zigzag(t == kNoTime              ? 0
+               : (t - base).count() >= 0 ? (t - base).count() + 1
+                                         : (t - base).count());
+    };
+    time(r.queued);
+    time(r.started);
+    time(r.finished);
+  }
+}
+
+void get_row(Reader& in, TaskRow& r, Time base) {
+  auto flags = in.u8();
+  if ((flags & 0x0f) >= kTaskStateCount) return in.fail();
+  r.state = static_cast<TaskState>(flags & 0x0f);
+  if (flags == 0) return;
+  auto reason = in.u8();
+  if (reason >= kReasonCount) return in.fail();
+  r.reason = static_cast<Reason>(reason);
+  r.reused = flags & kReused;
+  r.cancel_asked = flags & kCancelAsked;
+  if (flags & kTried) {
+    r.attempt = static_cast<Attempt>(in.varint());
+    r.failures = static_cast<std::uint16_t>(in.varint());
+    r.losses = static_cast<std::uint16_t>(in.varint());
+    r.lease = static_cast<Lease>(in.varint());
+    r.worker = WorkerId(static_cast<std::uint32_t>(in.varint()));
+  }
+  if (flags & kTimed) {
+    auto time = [&] {
+      auto v = in.zigzag();
+      return v == 0 ? kNoTime : base + Duration{v > 0 ? v - 1 : v};
+    };
+    r.queued = time();
+    r.started = time();
+    r.finished = time();
+  }
+}
+
+// Bits of a cell's presence mask, in the order in which the fields follow.
+enum CellField : std::uint32_t {
+  kOutput = 1,
+  kOutputHash = 2,
+  kError = 4,
+  kFailure = 8,
+  kParams = 16,
+  kWake = 32,
+  kChild = 64,
+  kCheckpoint = 128,
+  kResume = 256,
+  kBefore = 512,
+  kItems = 1024,
+  kQuestion = 2048,
+  kPreview = 4096,
+  kRuleUses = 8192,
+  kWarnings = 16384,
+  kNote = 32768,
+  kMetrics = 65536
+};
+
+void put_json(Writer& w, const Json& v) { w.bytes(v.dump()); }
+
+Json get_json(Reader& in) {
+  auto parsed = Json::parse(in.bytes(), {.max_bytes = 256u << 20, .max_depth = 200});
+  if (!parsed.ok()) {
+    in.fail();
+    return Json();
+  }
+  return std::move(*parsed);
+}
+
+void put_cell(Writer& w, const TaskExtra& x) {
+  std::uint32_t has = 0;
+  auto field = [&](bool present, CellField bit) {
+    if (present) has |= bit;
+  };
+  field(x.output_hash.empty() && !x.output.is_null(), kOutput);
+  field(!x.output_hash.empty(), kOutputHash);
+  field(!x.error.empty(), kError);
+  field(x.failure != FailureClass::none, kFailure);
+  field(!x.params.is_null(), kParams);
+  field(x.wake != kNever, kWake);
+  field(static_cast<bool>(x.child), kChild);
+  field(!x.checkpoint.empty(), kCheckpoint);
+  field(x.resume != Resume::checkpoint, kResume);
+  field(!x.before.empty(), kBefore);
+  field(!x.items.is_null(), kItems);
+  field(!x.question.empty(), kQuestion);
+  field(!x.preview.is_null(), kPreview);
+  field(!x.rule_uses.empty(), kRuleUses);
+  field(x.warnings > 0, kWarnings);
+  field(!x.note.empty(), kNote);
+  field(!x.metrics.empty(), kMetrics);
+  w.varint(has);
+  if (has & kOutput) put_json(w, x.output);
+  if (has & kOutputHash) w.bytes(x.output_hash);
+  if (has & kError) w.bytes(x.error);
+  if (has & kFailure) {
+    w.u8(static_cast<std::uint8_t>(x.failure));
+    w.zigzag(x.exit_code);
+  }
+  if (has & kParams) put_json(w, x.params);
+  if (has & kWake) w.zigzag(x.wake.time_since_epoch().count());
+  if (has & kChild) w.zigzag(x.child.value);
+  if (has & kCheckpoint) w.bytes(x.checkpoint);
+  if (has & kResume) w.u8(static_cast<std::uint8_t>(x.resume));
+  if (has & kBefore) w.bytes(x.before);
+  if (has & kItems) put_json(w, x.items);
+  if (has & kQuestion) w.bytes(x.question);
+  if (has & kPreview) put_json(w, x.preview);
+  if (has & kRuleUses) {
+    w.bytes({reinterpret_cast<const char*>(x.rule_uses.data()), x.rule_uses.size()});
+  }
+  if (has & kWarnings) w.varint(x.warnings);
+  if (has & kNote) w.bytes(x.note);
+  if (has & kMetrics) {
+    w.varint(x.metrics.size());
+    for (const auto& [name, value] : x.metrics) {
+      w.bytes(name);
+      w.bytes({reinterpret_cast<const char*>(&value), sizeof value});
+    }
+  }
+}
+
+void get_cell(Reader& in, TaskExtra& x) {
+  auto has = static_cast<std::uint32_t>(in.varint());
+  if (has >= 2u * kMetrics) return in.fail();
+  if (has & kOutput) x.output = get_json(in);
+  if (has & kOutputHash) x.output_hash = in.bytes();
+  if (has & kError) x.error = in.bytes();
+  if (has & kFailure) {
+    auto c = in.u8();
+    if (c >= kFailureClassCount) return in.fail();
+    x.failure = static_cast<FailureClass>(c);
+    x.exit_code = static_cast<int>(in.zigzag());
+  }
+  if (has & kParams) x.params = get_json(in);
+  if (has & kWake) x.wake = Time{Duration{in.zigzag()}};
+  if (has & kChild) x.child = RunId(in.zigzag());
+  if (has & kCheckpoint) x.checkpoint = in.bytes();
+  if (has & kResume) {
+    auto r = in.u8();
+    if (r > static_cast<std::uint8_t>(Resume::scratch)) return in.fail();
+    x.resume = static_cast<Resume>(r);
+  }
+  if (has & kBefore) x.before = in.bytes();
+  if (has & kItems) x.items = get_json(in);
+  if (has & kQuestion) x.question = in.bytes();
+  if (has & kPreview) x.preview = get_json(in);
+  if (has & kRuleUses) {
+    auto uses = in.bytes();
+    x.rule_uses.assign(uses.begin(), uses.end());
+  }
+  if (has & kWarnings) x.warnings = static_cast<std::uint16_t>(in.varint());
+  if (has & kNote) x.note = in.bytes();
+  if (has & kMetrics) {
+    auto n = in.varint();
+    for (std::uint64_t i = 0; i < n && in.ok(); ++i) {
+      std::string name(in.bytes());
+      auto raw = in.bytes();
+      double value = 0;
+      if (raw.size() != sizeof value) return in.fail();
+      std::memcpy(&value, raw.data(), sizeof value);
+      x.metrics.emplace_back(std::move(name), value);
+    }
+  }
+}
+
+void put_tail(Writer& w, const Run& run) {
+  w.varint(run.tail_first);
+  w.bytes(run.tail);
+}
+
+}  // namespace
+
+std::string encode_fixed(const Run& run) {
+  std::string out;
+  Writer w(out);
+  w.u8(kFormat);
+  w.zigzag(run.priority);
+  w.varint(run.parent_task);
+  put_json(w, run.inputs);
+  return out;
+}
+
+bool rows_inline(const Run& run) { return run.task_count() <= kRowsPerSegment; }
+
+bool cell_inline(const Run& run, std::string_view cell) {
+  return run.task_count() <= kInlineCellTasks && cell.size() <= kInlineCell;
+}
+
+void encode_cell(const Run& run, TaskId t, std::string& out) {
+  Writer w(out);
+  w.u8(kFormat);
+  put_cell(w, run.extras.at(t));
+}
+
+void encode_segment(const Run& run, std::uint32_t segment, std::string& out) {
+  Writer w(out);
+  w.u8(kFormat);
+  TaskId first = segment * kRowsPerSegment;
+  TaskId end = std::min(first + kRowsPerSegment, run.task_count());
+  for (TaskId t = first; t < end; ++t)
+    put_row(w, run.rows[t], run.created);
+}
+
+void encode_state(const Run& run, std::string& out) {
+  Writer w(out);
+  w.u8(kFormat);
+  put_tail(w, run);
+  w.varint(run.next_seq);
+  w.zigzag((run.tail_time - run.created).count());
+  w.u8(static_cast<std::uint8_t>(run.state));
+  w.u8(static_cast<std::uint8_t>(run.verdict));
+  w.u8(static_cast<std::uint8_t>((run.admitted ? 1u : 0u) | (run.cancelling ? 2u : 0u) |
+                                 (run.finals_open ? 4u : 0u) | (run.rejected ? 8u : 0u) |
+                                 (run.warned ? 16u : 0u)));
+  w.u8(static_cast<std::uint8_t>(run.before_pause));
+  w.zigzag(run.started.time_since_epoch().count());
+  w.zigzag(run.finished.time_since_epoch().count());
+  w.varint(run.next_lease);
+  w.bytes(run.key);
+  w.bytes(run.error);
+  w.bytes(run.pause_reason);
+  w.bytes(run.outputs.is_null() ? std::string() : run.outputs.dump());
+  w.varint(run.fan_outs.size());
+  for (const FanOut& f : run.fan_outs) {
+    w.varint(f.parent);
+    w.varint(f.first);
+    w.varint(f.count);
+    w.varint(f.next);
+    w.u8(f.dead);
+  }
+  w.varint(run.task_count());
+  if (!rows_inline(run)) return;
+  for (const TaskRow& r : run.rows)
+    put_row(w, r, run.created);
+  if (run.task_count() > kInlineCellTasks) return;
+  std::string cell;
+  for (TaskId t = 0; t < run.task_count(); ++t) {
+    auto it = run.extras.find(t);
+    if (it == run.extras.end()) continue;
+    cell.clear();
+    Writer c(cell);
+    put_cell(c, it->second);
+    if (cell.size() + 1 > kInlineCell) continue;
+    w.varint(t + 1);
+    w.bytes(cell);
+  }
+  w.varint(0);
+}
+
+namespace {
+
+void get_state(Reader& in, Run& run) {
+  if (in.u8() != kFormat) return in.fail();
+  run.tail_first = in.varint();
+  run.tail = in.bytes();
+  run.next_seq = in.varint();
+  run.tail_time = run.created + Duration{in.zigzag()};
+  auto state = in.u8(), verdict = in.u8(), flags = in.u8(), before = in.u8();
+  if (state >= kRunStateCount || before >= kRunStateCount || verdict > 3) return in.fail();
+  run.state = static_cast<RunState>(state);
+  run.verdict = static_cast<Verdict>(verdict);
+  run.before_pause = static_cast<RunState>(before);
+  run.admitted = flags & 1;
+  run.cancelling = flags & 2;
+  run.finals_open = flags & 4;
+  run.rejected = flags & 8;
+  run.warned = flags & 16;
+  run.started = Time{Duration{in.zigzag()}};
+  run.finished = Time{Duration{in.zigzag()}};
+  run.next_lease = static_cast<Lease>(in.varint());
+  run.key = in.bytes();
+  run.error = in.bytes();
+  run.pause_reason = in.bytes();
+  if (auto outputs = in.bytes(); !outputs.empty()) {
+    auto parsed = Json::parse(outputs, {.max_bytes = 256u << 20, .max_depth = 200});
+    if (!parsed.ok()) return in.fail();
+    run.outputs = std::move(*parsed);
+  }
+  auto fan_outs = in.varint();
+  if (fan_outs > in.left()) return in.fail();
+  std::uint64_t rows = run.workflow().task_count();
+  for (std::uint64_t i = 0; i < fan_outs && in.ok(); ++i) {
+    FanOut f;
+    f.parent = static_cast<TaskId>(in.varint());
+    f.first = static_cast<TaskId>(in.varint());
+    f.count = static_cast<std::uint32_t>(in.varint());
+    f.next = static_cast<std::uint32_t>(in.varint());
+    f.dead = in.u8();
+    if (f.first != rows || f.parent >= run.workflow().task_count()) return in.fail();
+    rows += f.count;
+    run.fan_outs.push_back(f);
+  }
+  if (in.varint() != rows || rows > 0xfffffff0u) return in.fail();
+  run.rows.resize(rows);
+  if (!rows_inline(run)) return;
+  for (TaskRow& r : run.rows)
+    get_row(in, r, run.created);
+  if (run.task_count() > kInlineCellTasks) return;
+  while (auto t = in.varint()) {
+    if (t > rows) return in.fail();
+    Reader cell(in.bytes());
+    get_cell(cell, run.extras[static_cast<TaskId>(t - 1)]);
+    if (!cell.ok() || !cell.at_end()) return in.fail();
+  }
+}
+
+void derive_waits(Run& run) {
+  const Workflow& w = run.workflow();
+  auto open = [&](TaskId t) { return !is_final(run.rows[t].state); };
+  for (TaskId t = 0; t < w.task_count(); ++t) {
+    TaskRow& r = run.rows[t];
+    if (is_final(r.state)) continue;
+    if (w.node(t).parent == kNoTask) ++(w.node(t).is_finally ? run.open_finals : run.open_roots);
+    if (r.state == TaskState::pending) {
+      for (TaskId n : w.needs(t))
+        r.waits += open(n);
+    } else if (run.def(t).executor == Executor::group) {
+      for (TaskId m : w.members(t))
+        r.waits += open(m);
+    }
+  }
+  for (FanOut& f : run.fan_outs) {
+    if (f.dead) continue;
+    std::uint32_t waits = 0;
+    for (TaskId c = f.first; c < f.first + f.count; ++c) {
+      waits += open(c);
+      f.active += open(c) && (run.rows[c].state != TaskState::pending);
+    }
+    if (run.rows[f.parent].state == TaskState::running) run.rows[f.parent].waits = waits;
+  }
+}
+
+void derive(Run& run) {
+  for (const TaskRow& r : run.rows)
+    ++run.counts[static_cast<std::size_t>(r.state)];
+  for (const FanOut& f : run.fan_outs) {
+    if (!f.dead) continue;
+    for (TaskId c = f.first; c < f.first + f.count; ++c) {
+      --run.counts[static_cast<std::size_t>(run.rows[c].state)];
+    }
+  }
+  run.lanes.resize(run.plan->lanes.size());
+  if (is_final(run.state)) return;
+  derive_waits(run);
+  std::vector<TaskId> queued;
+  for (TaskId t = 0; t < run.task_count(); ++t) {
+    if (run.rows[t].state == TaskState::queued) queued.push_back(t);
+    if (run.rows[t].lease != 0) ++run.lanes[run.lane_of(t)].leased;
+  }
+  std::stable_sort(queued.begin(), queued.end(),
+                   [&](TaskId a, TaskId b) { return run.rows[a].queued < run.rows[b].queued; });
+  for (TaskId t : queued) {
+    Lane& lane = run.lanes[run.lane_of(t)];
+    lane.tasks.push_back(t);
+    ++lane.live;
+  }
+  for (const auto& [t, x] : run.extras) {
+    if (x.wake != kNever && !is_final(run.rows[t].state)) run.timers.emplace_back(x.wake, t);
+  }
+  std::make_heap(run.timers.begin(), run.timers.end(), std::greater<>());
+}
+
+}  // namespace
+
+Result<Run> decode_run(std::shared_ptr<const Plan> plan, const RunParts& parts) {
+  Run run;
+  run.plan = std::move(plan);
+  run.id = parts.id;
+  run.version = parts.version;
+  run.created = parts.created;
+  run.parent = parts.parent;
+  run.source = parts.source;
+  run.name = parts.name;
+  run.job = parts.job;
+  run.labels = parts.labels;
+  auto corrupt = [&](const char* part) {
+    return Error{Errc::corrupt, str("run ", run.id.value, ": its ", part,
+                                    " cannot be decoded. Restore a "
+                                    "backup, or remove the run")};
+  };
+  Reader fixed(parts.fixed);
+  if (fixed.u8() != kFormat) return corrupt("fixed part");
+  run.priority = static_cast<std::int32_t>(fixed.zigzag());
+  run.parent_task = static_cast<TaskId>(fixed.varint());
+  run.inputs = get_json(fixed);
+  if (!fixed.ok()) return corrupt("fixed part");
+
+  Reader state(parts.state);
+  get_state(state, run);
+  if (!state.ok() || !state.at_end()) return corrupt("state");
+  if (!rows_inline(run)) {
+    // Segments that were never written hold untouched rows.
+    for (const auto& [number, bytes] : parts.segments) {
+      Reader in(bytes);
+      std::uint64_t first = std::uint64_t{number} * kRowsPerSegment;
+      if (in.u8() != kFormat || first >= run.rows.size()) return corrupt("task rows");
+      auto end = std::min<std::uint64_t>(first + kRowsPerSegment, run.rows.size());
+      for (auto t = first; t < end; ++t)
+        get_row(in, run.rows[t], run.created);
+      if (!in.ok()) return corrupt("task rows");
+    }
+  }
+  for (const auto& [t, bytes] : parts.cells) {
+    if (t >= run.task_count()) return corrupt("cells");
+    auto [it, fresh] = run.extras.try_emplace(t);
+    if (!fresh) continue;  // the state's own is newer
+    Reader in(bytes);
+    if (in.u8() != kFormat) return corrupt("cells");
+    get_cell(in, it->second);
+    if (!in.ok() || !in.at_end()) return corrupt("cells");
+  }
+  derive(run);
+  return run;
+}
+
+Result<EventTail> decode_tail(std::string_view state) {
+  Reader in(state);
+  EventTail tail;
+  bool known = in.u8() == kFormat;
+  tail.first = in.varint();
+  tail.bytes = in.bytes();
+  if (!known || !in.ok()) return {Errc::corrupt, "the run's state cannot be decoded"};
+  return tail;
+}
+
+}  // namespace pawl::core

@@ -1,0 +1,22 @@
+#pragma once
+// Between a core::Run and the store's rows: what a change of a run writes, and a run read back.
+
+#include <functional>
+#include <memory>
+
+#include "core/run.h"
+#include "store/store.h"
+
+namespace pawl::engine {
+
+store::RunHeader header_of(const core::Run& run);
+
+// The write that brings the store from the run's last written state to this one; raises run.version and
+// clears what was dirty. Outputs above `inline_bytes` leave the run for payloads, by hash.
+store::RunWrite write_of(core::Run& run, bool insert, std::size_t inline_bytes);
+
+using PlanSource =
+    std::function<Result<std::shared_ptr<const core::Plan>>(WorkflowId workflow)>;
+Result<std::unique_ptr<core::Run>> run_of(const store::RunImage& image, const PlanSource& plans);
+
+}  // namespace pawl::engine
