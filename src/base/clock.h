@@ -31,7 +31,10 @@ class ManualClock : public Clock {
   explicit ManualClock(Time start = Time{Duration{1'700'000'000'000'000}}) : now_(start) {}
   Time now() const override { return now_; }
   Mono mono() const override { return mono_; }
-  void advance(Duration d) { now_ += d; mono_ += d; }
+  void advance(Duration d) {
+    now_ += d;
+    mono_ += d;
+  }
   void jump_wall(Duration d) { now_ += d; }
 
  private:

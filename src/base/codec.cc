@@ -13,7 +13,8 @@ constexpr auto kTables = [] {
   std::array<std::array<std::uint32_t, 256>, 8> t{};
   for (std::uint32_t i = 0; i < 256; i++) {
     auto c = i;
-    for (int bit = 0; bit < 8; bit++) c = (c >> 1) ^ (c & 1 ? 0x82f63b78u : 0);
+    for (int bit = 0; bit < 8; bit++)
+      c = (c >> 1) ^ (c & 1 ? 0x82f63b78u : 0);
     t[0][i] = c;
   }
   for (std::uint32_t i = 0; i < 256; i++) {
@@ -37,9 +38,11 @@ std::uint32_t crc32c_table(std::string_view bytes, std::uint32_t seed) {
     std::memcpy(&w, p, 8);
     w ^= c;
     c = 0;
-    for (std::size_t n = 0; n < 8; n++) c ^= kTables[7 - n][(w >> (8 * n)) & 0xff];
+    for (std::size_t n = 0; n < 8; n++)
+      c ^= kTables[7 - n][(w >> (8 * n)) & 0xff];
   }
-  for (; p != end; p++) c = (c >> 8) ^ kTables[0][(c ^ static_cast<unsigned char>(*p)) & 0xff];
+  for (; p != end; p++)
+    c = (c >> 8) ^ kTables[0][(c ^ static_cast<unsigned char>(*p)) & 0xff];
   return ~c;
 }
 

@@ -1,8 +1,9 @@
 #pragma once
 // Bytes for the store: little-endian varints, length-prefixed strings, CRC-32C.
-// Reader never trusts its input: past the end it returns zeroes and remembers that it failed, so that
-// a decoder checks ok() once at its end.
+// Reader never trusts its input: past the end it returns zeroes and remembers that it failed, so
+// that a decoder checks ok() once at its end.
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -10,19 +11,27 @@
 
 namespace pawl {
 
+static_assert(std::endian::native == std::endian::little, "u32() stores the machine's bytes");
+
 class Writer {
  public:
   explicit Writer(std::string& out) : out_(out) {}
   void u8(std::uint8_t v) { out_.push_back(static_cast<char>(v)); }
   void u32(std::uint32_t v) { out_.append(reinterpret_cast<const char*>(&v), 4); }
   void varint(std::uint64_t v) {
-    while (v >= 0x80) { out_.push_back(static_cast<char>(v | 0x80)); v >>= 7; }
+    while (v >= 0x80) {
+      out_.push_back(static_cast<char>(v | 0x80));
+      v >>= 7;
+    }
     out_.push_back(static_cast<char>(v));
   }
   void zigzag(std::int64_t v) {
     varint((static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63));
   }
-  void bytes(std::string_view v) { varint(v.size()); out_.append(v); }
+  void bytes(std::string_view v) {
+    varint(v.size());
+    out_.append(v);
+  }
   std::string& out() { return out_; }
 
  private:
@@ -33,11 +42,18 @@ class Reader {
  public:
   explicit Reader(std::string_view in) : p_(in.data()), end_(in.data() + in.size()) {}
   std::uint8_t u8() {
-    if (p_ == end_) { failed_ = true; return 0; }
+    if (p_ == end_) {
+      failed_ = true;
+      return 0;
+    }
     return static_cast<std::uint8_t>(*p_++);
   }
   std::uint32_t u32() {
-    if (end_ - p_ < 4) { failed_ = true; p_ = end_; return 0; }
+    if (end_ - p_ < 4) {
+      failed_ = true;
+      p_ = end_;
+      return 0;
+    }
     std::uint32_t v;
     std::memcpy(&v, p_, 4);
     p_ += 4;
@@ -60,7 +76,11 @@ class Reader {
   }
   std::string_view bytes() {
     auto n = varint();
-    if (n > static_cast<std::uint64_t>(end_ - p_)) { failed_ = true; p_ = end_; return {}; }
+    if (n > static_cast<std::uint64_t>(end_ - p_)) {
+      failed_ = true;
+      p_ = end_;
+      return {};
+    }
     std::string_view v(p_, n);
     p_ += n;
     return v;
@@ -69,7 +89,10 @@ class Reader {
   std::size_t left() const { return static_cast<std::size_t>(end_ - p_); }
   // Nothing was read past the end and every varint was whole.
   bool ok() const { return !failed_; }
-  void fail() { failed_ = true; p_ = end_; }
+  void fail() {
+    failed_ = true;
+    p_ = end_;
+  }
 
  private:
   const char* p_;

@@ -34,7 +34,8 @@ TEST(Codec, InstructionAndTableAgree) {
   Random random(1);
   for (int i = 0; i < 500; i++) {
     std::string bytes;
-    for (auto n = random.below(200); n > 0; n--) bytes += static_cast<char>(random.next());
+    for (auto n = random.below(200); n > 0; n--)
+      bytes += static_cast<char>(random.next());
     auto seed = static_cast<std::uint32_t>(random.next());
     auto at = bytes.empty() ? 0 : random.below(bytes.size());  // any alignment
     auto part = std::string_view(bytes).substr(at);
@@ -59,11 +60,21 @@ TEST(Codec, ReadsBackWhatWasWritten) {
     for (int i = 0; i < 50; i++) {
       auto v = steps.next() >> steps.below(64);
       switch (steps.below(5)) {
-        case 0: writer.u8(static_cast<std::uint8_t>(v)); break;
-        case 1: writer.u32(static_cast<std::uint32_t>(v)); break;
-        case 2: writer.varint(v); break;
-        case 3: writer.zigzag(static_cast<std::int64_t>(v)); break;
-        default: writer.bytes(std::string(v & 63, 'x')); break;
+        case 0:
+          writer.u8(static_cast<std::uint8_t>(v));
+          break;
+        case 1:
+          writer.u32(static_cast<std::uint32_t>(v));
+          break;
+        case 2:
+          writer.varint(v);
+          break;
+        case 3:
+          writer.zigzag(static_cast<std::int64_t>(v));
+          break;
+        default:
+          writer.bytes(std::string(v & 63, 'x'));
+          break;
       }
     }
     Reader reader(out);
@@ -71,11 +82,21 @@ TEST(Codec, ReadsBackWhatWasWritten) {
     for (int i = 0; i < 50; i++) {
       auto v = again.next() >> again.below(64);
       switch (again.below(5)) {
-        case 0: EXPECT_EQ(reader.u8(), static_cast<std::uint8_t>(v)); break;
-        case 1: EXPECT_EQ(reader.u32(), static_cast<std::uint32_t>(v)); break;
-        case 2: EXPECT_EQ(reader.varint(), v); break;
-        case 3: EXPECT_EQ(reader.zigzag(), static_cast<std::int64_t>(v)); break;
-        default: EXPECT_EQ(reader.bytes(), std::string(v & 63, 'x')); break;
+        case 0:
+          EXPECT_EQ(reader.u8(), static_cast<std::uint8_t>(v));
+          break;
+        case 1:
+          EXPECT_EQ(reader.u32(), static_cast<std::uint32_t>(v));
+          break;
+        case 2:
+          EXPECT_EQ(reader.varint(), v);
+          break;
+        case 3:
+          EXPECT_EQ(reader.zigzag(), static_cast<std::int64_t>(v));
+          break;
+        default:
+          EXPECT_EQ(reader.bytes(), std::string(v & 63, 'x'));
+          break;
       }
     }
     EXPECT_TRUE(reader.ok());
@@ -102,9 +123,10 @@ TEST(Codec, ExtremesSurvive) {
 }
 
 TEST(Codec, PastTheEndReadsZeroesAndRemembers) {
-  for (auto read : {+[](Reader& r) { return r.u8() == 0; }, +[](Reader& r) { return r.u32() == 0; },
-                    +[](Reader& r) { return r.varint() == 0; }, +[](Reader& r) { return r.zigzag() == 0; },
-                    +[](Reader& r) { return r.bytes().empty(); }}) {
+  for (auto read :
+       {+[](Reader& r) { return r.u8() == 0; }, +[](Reader& r) { return r.u32() == 0; },
+        +[](Reader& r) { return r.varint() == 0; }, +[](Reader& r) { return r.zigzag() == 0; },
+        +[](Reader& r) { return r.bytes().empty(); }}) {
     Reader reader("");
     EXPECT_TRUE(read(reader));
     EXPECT_FALSE(reader.ok());
@@ -125,14 +147,23 @@ TEST(Codec, NoiseNeverReadsOutside) {
   Random random(3);
   for (int round = 0; round < 2000; round++) {
     std::string noise;
-    for (auto n = random.below(40); n > 0; n--) noise += static_cast<char>(random.next());
+    for (auto n = random.below(40); n > 0; n--)
+      noise += static_cast<char>(random.next());
     Reader reader(noise);
     for (int i = 0; i < 20; i++) {
       switch (random.below(4)) {
-        case 0: reader.u8(); break;
-        case 1: reader.u32(); break;
-        case 2: reader.varint(); break;
-        default: EXPECT_LE(reader.bytes().size(), noise.size()); break;
+        case 0:
+          reader.u8();
+          break;
+        case 1:
+          reader.u32();
+          break;
+        case 2:
+          reader.varint();
+          break;
+        default:
+          EXPECT_LE(reader.bytes().size(), noise.size());
+          break;
       }
     }
   }

@@ -69,7 +69,8 @@ Result<std::string> read_fd(int fd, std::string_view name, std::size_t max_bytes
   max_bytes = std::min(max_bytes, out.max_size() - 1);  // one more is asked for, to see the end
   struct stat info {};
   std::size_t expected = 0;
-  if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) expected = static_cast<std::size_t>(info.st_size);
+  if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
+    expected = static_cast<std::size_t>(info.st_size);
   std::size_t filled = 0;
   while (true) {
     if (filled == out.size()) {
@@ -123,7 +124,8 @@ Status sync_dir(const std::string& path) {
 Status write_file_atomic(const std::string& path, std::string_view bytes, mode_t mode) {
   auto entry = entropy();
   auto temporary = str(path, ".tmp-", getpid(), '-', entry & 0xffffffffu);
-  UniqueFd fd(open_retry(AT_FDCWD, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
+  UniqueFd fd(
+      open_retry(AT_FDCWD, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
   if (!fd) return errno_error("create", temporary, errno);
   auto written = write_all(fd.get(), bytes, temporary);
   if (written.ok() && fsync(fd.get()) != 0) written = errno_error("sync", temporary, errno);
@@ -194,11 +196,11 @@ Result<std::vector<DirEntry>> list_dir(const std::string& path) {
 
 namespace {
 
-// Removes one tree. Holds one directory open at a time, whatever the depth: the way back up is "..",
-// checked to be the directory that it came from.
+// Removes one tree. Holds one directory open at a time, whatever the depth: the way back up is
+// "..", checked to be the directory that it came from.
 class TreeRemover {
  public:
-  explicit TreeRemover(const std::string& path) : path_(path) {}
+  explicit TreeRemover(std::string path) : path_(std::move(path)) {}
 
   Status run() {
     fd_.reset(open_retry(AT_FDCWD, path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
@@ -240,7 +242,8 @@ class TreeRemover {
     struct stat info {};
     if (fstat(fd_.get(), &info) != 0) return failed(name);
     if (!levels_.empty() && info.st_dev != levels_.front().device) {
-      return Error{Errc::io, str("remove ", where(name), ": it is on another file system; unmount it "
+      return Error{Errc::io, str("remove ", where(name),
+                                 ": it is on another file system; unmount it "
                                  "first")};
     }
     levels_.push_back({name, info.st_dev, info.st_ino, {}});
@@ -308,7 +311,7 @@ class TreeRemover {
     return errno_error("remove", where(name), error);
   }
 
-  const std::string& path_;
+  std::string path_;
   UniqueFd fd_;
   std::vector<Level> levels_;
 };
@@ -317,7 +320,14 @@ class TreeRemover {
 
 Status remove_tree(const std::string& path) {
   PAWL_ASSERT(!path.empty());
-  return TreeRemover(path).run();
+  // With a slash at its end a link would be followed.
+  auto end = path.find_last_not_of('/');
+  auto trimmed = path.substr(0, end == std::string::npos ? 0 : end + 1);
+  auto last = trimmed.substr(trimmed.find_last_of('/') + 1);
+  if (last.empty() || last == "." || last == "..") {
+    return Error{Errc::usage, str("remove ", path, ": the path must end in a name")};
+  }
+  return TreeRemover(std::move(trimmed)).run();
 }
 
 }  // namespace pawl

@@ -1,8 +1,8 @@
 #pragma once
 // Files, with errors that name the path and the reason. What must survive a power cut is written
 // whole under a temporary name, synced and renamed; what is removed is removed beneath an open
-// directory, so that a link planted on the way leads nowhere. A full disk is Errc::disk_full, a missing
-// file Errc::not_found, anything else the system refuses Errc::io. All functions block.
+// directory, so that a link planted on the way leads nowhere. A full disk is Errc::disk_full, a
+// missing file Errc::not_found, anything else the system refuses Errc::io. All functions block.
 
 #include <sys/types.h>
 
@@ -56,7 +56,8 @@ Status sync_dir(const std::string& path);
 // Creates what is missing of the path; a directory that is there is fine.
 Status make_dirs(const std::string& path, mode_t mode = 0755);
 // Removes a file, or a directory and all in it; nothing there is fine. Follows no link and stays on
-// one file system. REQUIRES: path is not empty.
+// one file system. Error: usage where the path ends in no name ("/", "..").
+// REQUIRES: path is not empty.
 Status remove_tree(const std::string& path);
 
 enum class FileKind : std::uint8_t { file, directory, link, other };

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,7 +68,8 @@ TEST(Fs, ReadsPipesToTheirEnd) {
   ASSERT_EQ(pipe(ends), 0);
   UniqueFd out(ends[0]);
   std::thread writer([fd = UniqueFd(ends[1])] {
-    for (int i = 0; i < 1000; i++) EXPECT_TRUE(write_all(fd.get(), std::string(100, 'x'), "pipe").ok());
+    for (int i = 0; i < 1000; i++)
+      EXPECT_TRUE(write_all(fd.get(), std::string(100, 'x'), "pipe").ok());
   });
   auto read = read_fd(out.get(), "pipe");
   writer.join();
@@ -116,14 +118,17 @@ TEST(Fs, LinesOfManyWritersDoNotMix) {
   for (char letter : {'a', 'b', 'c', 'd'}) {
     writers.emplace_back([&, letter] {
       auto line = std::string(300, letter) + '\n';
-      for (int i = 0; i < 50; i++) EXPECT_TRUE(append_file(dir / "log", line).ok());
+      for (int i = 0; i < 50; i++)
+        EXPECT_TRUE(append_file(dir / "log", line).ok());
     });
   }
-  for (auto& writer : writers) writer.join();
+  for (auto& writer : writers)
+    writer.join();
   auto text = *read_file(dir / "log");
   auto lines = split(trim(text), '\n');
   EXPECT_EQ(lines.size(), 200u);
-  for (auto line : lines) EXPECT_EQ(line, std::string(300, line[0]));
+  for (auto line : lines)
+    EXPECT_EQ(line, std::string(300, line[0]));
 }
 
 TEST(Fs, MakesTheDirectoriesThatAreMissing) {
@@ -153,7 +158,8 @@ TEST(Fs, ListsSortedWithKinds) {
 
 TEST(Fs, RemovesTrees) {
   TempDir dir;
-  for (const char* sub : {"t/a/b/c", "t/a/d", "t/e"}) ASSERT_TRUE(make_dirs(dir / sub).ok());
+  for (const char* sub : {"t/a/b/c", "t/a/d", "t/e"})
+    ASSERT_TRUE(make_dirs(dir / sub).ok());
   for (const char* file : {"t/1", "t/a/2", "t/a/b/c/3", "t/e/.hidden"}) {
     ASSERT_TRUE(write_file_atomic(dir / file, "x").ok());
   }
@@ -180,15 +186,37 @@ TEST(Fs, RemovingNeverFollowsALink) {
   EXPECT_EQ(names(dir / "outside"), "precious-");
 }
 
+TEST(Fs, RemovingNeedsAName) {
+  TempDir dir;
+  ASSERT_TRUE(make_dirs(dir / "outside/sub").ok());
+  ASSERT_EQ(symlink("outside", (dir / "link").c_str()), 0);
+  EXPECT_TRUE(remove_tree(dir / "link//").ok());  // a slash at the end does not follow it
+  EXPECT_EQ(names(dir.path()), "outside/");
+  for (const auto& path : {std::string("/"), std::string("//"), std::string(".."),
+                           dir / "outside/.", dir / "outside/sub/../"}) {
+    auto status = remove_tree(path);
+    ASSERT_FALSE(status.ok()) << path;
+    EXPECT_EQ(status.error().message, str("remove ", path, ": the path must end in a name"));
+  }
+  EXPECT_EQ(names(dir / "outside"), "sub/");
+}
+
 TEST(Fs, RemovesTreesDeeperThanDescriptorsOrPathsAllow) {
   TempDir dir;
   UniqueFd at(open(dir.path().c_str(), O_RDONLY | O_DIRECTORY));
-  for (int i = 0; i < 3000; i++) {
+  for (int i = 0; i < 600; i++) {  // 4,200 letters of path
     ASSERT_EQ(mkdirat(at.get(), "deeper", 0755), 0);
     at.reset(openat(at.get(), "deeper", O_RDONLY | O_DIRECTORY));
     ASSERT_TRUE(at);
   }
-  EXPECT_TRUE(remove_tree(dir / "deeper").ok());
+  struct rlimit before {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  auto few = before;
+  few.rlim_cur = 64;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  auto removed = remove_tree(dir / "deeper");
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(removed.ok());
   EXPECT_EQ(names(dir.path()), "");
 }
 

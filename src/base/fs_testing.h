@@ -1,5 +1,6 @@
 #pragma once
-// A directory of its own for a test, gone when the test ends.
+// A directory of its own for a test, gone when the test ends. Below $TMPDIR, else /tmp; what the
+// test left in it is removed without following links.
 
 #include <string>
 

@@ -19,11 +19,11 @@ struct Id {
   constexpr explicit operator bool() const { return value != Rep{}; }
 };
 
-using RunId = Id<struct RunTag, std::int64_t>;           // 0: none
-using WorkflowId = Id<struct WorkflowTag, std::int64_t>; // one version of one workflow; 0: none
-using WorkerId = Id<struct WorkerTag, std::uint32_t>;    // one worker process's life; 0: none
-using Attempt = std::uint32_t;                           // 1, 2, ...; (task, attempt) is the fence
-using Lease = std::uint32_t;                             // drawn per claim, increasing in a run
+using RunId = Id<struct RunTag, std::int64_t>;            // 0: none
+using WorkflowId = Id<struct WorkflowTag, std::int64_t>;  // one version of one workflow; 0: none
+using WorkerId = Id<struct WorkerTag, std::uint32_t>;     // one worker process's life; 0: none
+using Attempt = std::uint32_t;                            // 1, 2, ...; (task, attempt) is the fence
+using Lease = std::uint32_t;                              // drawn per claim, increasing in a run
 
 // A task's index within its run: the workflow's own tasks first, fan-out children after them.
 using TaskId = std::uint32_t;

@@ -47,7 +47,8 @@ std::uint32_t json_key_hash(std::string_view key) {
 
 JsonIndex::JsonIndex(std::size_t expected) {
   std::size_t size = 64;
-  while (size < expected * 2) size *= 2;
+  while (size < expected * 2)
+    size *= 2;
   slots_.resize(size);
 }
 
@@ -84,7 +85,8 @@ void JsonIndex::add(std::uint32_t hash, std::uint32_t position) {
 void JsonIndex::place(std::uint32_t hash, std::uint32_t position) {
   auto mask = slots_.size() - 1;
   auto at = hash & mask;
-  while (slots_[at].position != kNone) at = (at + 1) & mask;
+  while (slots_[at].position != kNone)
+    at = (at + 1) & mask;
   slots_[at] = {hash, position};
 }
 
@@ -155,11 +157,13 @@ void Json::destroy(Type type, Node* node) {
       delete static_cast<StringNode*>(node);
     } else if (type == Type::array) {
       auto* array = static_cast<ArrayNode*>(node);
-      for (auto& item : array->value) take(item);
+      for (auto& item : array->value)
+        take(item);
       delete array;
     } else {
       auto* object = static_cast<ObjectNode*>(node);
-      for (auto& member : object->value) take(member.second);
+      for (auto& member : object->value)
+        take(member.second);
       delete object;
     }
     if (pending.empty()) return;
@@ -279,13 +283,20 @@ bool Json::operator==(const Json& other) const {
     return false;
   }
   switch (type_) {
-    case Type::null: return true;
-    case Type::boolean: return scalar_.b == other.scalar_.b;
-    case Type::integer: return scalar_.i == other.scalar_.i;
-    case Type::number: return scalar_.d == other.scalar_.d;
-    case Type::string: return as_string() == other.as_string();
-    case Type::array: return as_array() == other.as_array();
-    case Type::object: break;
+    case Type::null:
+      return true;
+    case Type::boolean:
+      return scalar_.b == other.scalar_.b;
+    case Type::integer:
+      return scalar_.i == other.scalar_.i;
+    case Type::number:
+      return scalar_.d == other.scalar_.d;
+    case Type::string:
+      return as_string() == other.as_string();
+    case Type::array:
+      return as_array() == other.as_array();
+    case Type::object:
+      break;
   }
   if (size() != other.size()) return false;
   for (const auto& [key, value] : as_object()) {
@@ -297,13 +308,20 @@ bool Json::operator==(const Json& other) const {
 
 const char* Json::type_name(Type type) {
   switch (type) {
-    case Type::null: return "null";
-    case Type::boolean: return "boolean";
-    case Type::integer: return "integer";
-    case Type::number: return "number";
-    case Type::string: return "string";
-    case Type::array: return "array";
-    case Type::object: return "object";
+    case Type::null:
+      return "null";
+    case Type::boolean:
+      return "boolean";
+    case Type::integer:
+      return "integer";
+    case Type::number:
+      return "number";
+    case Type::string:
+      return "string";
+    case Type::array:
+      return "array";
+    case Type::object:
+      return "object";
   }
   return "?";
 }

@@ -1,10 +1,10 @@
 #pragma once
 // Json: one immutable-by-default value for inputs, outputs and everything written for machines.
 //
-// Copies are cheap (arrays, objects and long strings are shared, copied on write). Integers keep all
-// 64 bits; other numbers are doubles; objects keep the order they were written in. The parser is
-// strict RFC 8259: UTF-8 only, no duplicate keys, no NaN, bounded depth and size; its errors carry
-// line and column. Why not a library: docs/decisions/ has the record.
+// Copies are cheap (arrays, objects and long strings are shared, copied on write). Integers keep
+// all 64 bits; other numbers are doubles; objects keep the order they were written in. The parser
+// is strict RFC 8259: UTF-8 only, no duplicate keys, no NaN, bounded depth and size; its errors
+// carry line and column. Why not a library: docs/decisions/0002.
 
 #include <atomic>
 #include <cstdint>
@@ -25,12 +25,13 @@ class Json {
   using Array = std::vector<Json>;
   using Object = std::vector<Member>;  // in written order, keys unique
 
-  Json() = default;  // null
-  Json(std::nullptr_t) {}                                 // NOLINT: implicit
+  Json() noexcept {}       // null. Not defaulted: clang 14 needs it complete within the class
+  Json(std::nullptr_t) {}  // NOLINT: implicit
   Json(bool v) : type_(Type::boolean) { scalar_.b = v; }  // NOLINT: implicit
   // An unsigned number that int64 cannot hold becomes a double: near it, never negative.
-  template <typename I> requires(std::is_integral_v<I> && !std::is_same_v<I, bool>)
-  Json(I v) : type_(Type::integer) {  // NOLINT: implicit
+  template <typename I>
+  requires(std::is_integral_v<I> && !std::is_same_v<I, bool>) Json(I v)
+      : type_(Type::integer) {  // NOLINT: implicit
     scalar_.i = static_cast<std::int64_t>(v);
     if constexpr (std::is_unsigned_v<I> && sizeof(I) == 8) {
       if (v > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
@@ -40,11 +41,11 @@ class Json {
     }
   }
   Json(double v) : type_(Type::number) { scalar_.d = v; }  // NOLINT: implicit
-  Json(std::string v);                                      // NOLINT: implicit
-  Json(std::string_view v);                                 // NOLINT: implicit
-  Json(const char* v);                                      // NOLINT: implicit
-  Json(Array v);                                            // NOLINT: implicit
-  Json(const void*) = delete;                               // a pointer is not a boolean
+  Json(std::string v);                                     // NOLINT: implicit
+  Json(std::string_view v);                                // NOLINT: implicit
+  Json(const char* v);                                     // NOLINT: implicit
+  Json(Array v);                                           // NOLINT: implicit
+  Json(const void*) = delete;                              // a pointer is not a boolean
   Json(const Json& other) noexcept : type_(other.type_), scalar_(other.scalar_) {
     if (on_heap()) scalar_.node->refs.fetch_add(1, std::memory_order_relaxed);
   }
@@ -61,7 +62,9 @@ class Json {
     scalar_ = scalar;
     return *this;
   }
-  ~Json() { if (on_heap()) release(); }
+  ~Json() {
+    if (on_heap()) release();
+  }
 
   // REQUIRES: the keys are unique (set() keeps them so).
   static Json object(Object members = {});
@@ -110,7 +113,8 @@ class Json {
     std::size_t max_bytes = 64u << 20;
     unsigned max_depth = 64;
   };
-  // The whole text must be one value. Error: Errc::usage with "line L, column C: found ..., expected ...".
+  // The whole text must be one value. Error: Errc::usage with "line L, column C: found ...,
+  // expected ...".
   static Result<Json> parse(std::string_view text, Limits limits);
   static Result<Json> parse(std::string_view text) { return parse(text, Limits{}); }
 
@@ -118,8 +122,8 @@ class Json {
 
  private:
   friend class JsonParser;
-  // What strings, arrays and objects share between copies. A node that more than one value refers to
-  // is never changed, so reading copies from several threads is safe.
+  // What strings, arrays and objects share between copies. A node that more than one value refers
+  // to is never changed, so reading copies from several threads is safe.
   struct Node {
     std::atomic<std::size_t> refs{1};
   };

@@ -3,8 +3,8 @@
 //
 // An object is a vector of members in written order. Up to kLinear members find() scans; beyond it
 // asks an index (open addressing, positions and hashes only), which the parser builds as it goes,
-// or the first find() builds and publishes with one compare-and-swap. Keys come from outside, so the
-// hash is seeded per process: nobody can prepare keys that all collide.
+// or the first find() builds and publishes with one compare-and-swap. Keys come from outside, so
+// the hash is seeded per process: nobody can prepare keys that all collide.
 
 #include <atomic>
 #include <memory>

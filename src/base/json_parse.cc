@@ -1,6 +1,6 @@
 // Text to Json. One pass, no recursion: open arrays and objects are frames on a stack, and finished
-// values wait on two more stacks until their bracket closes and they move, in one piece, into a vector
-// of exactly their number. UTF-8 is checked once, ahead of everything, where it costs least.
+// values wait on two more stacks until their bracket closes and they move, in one piece, into a
+// vector of exactly their number. UTF-8 is checked once, ahead of everything, where it costs least.
 #include <charconv>
 #include <cstring>
 #include <memory>
@@ -49,11 +49,13 @@ const char* string_run_end(const char* p, const char* end) {
     auto quote = w ^ (kOnes * '"');
     auto slash = w ^ (kOnes * '\\');
     // The lowest marked byte is exact: a borrow can only mark bytes above a real one.
-    auto stop = (((w - kOnes * 0x20) & ~w) | ((quote - kOnes) & ~quote) |
-                 ((slash - kOnes) & ~slash)) & kHigh;
+    auto stop =
+        (((w - kOnes * 0x20) & ~w) | ((quote - kOnes) & ~quote) | ((slash - kOnes) & ~slash)) &
+        kHigh;
     if (stop) return p + __builtin_ctzll(stop) / 8;
   }
-  while (p != end && static_cast<unsigned char>(*p) >= 0x20 && *p != '"' && *p != '\\') p++;
+  while (p != end && static_cast<unsigned char>(*p) >= 0x20 && *p != '"' && *p != '\\')
+    p++;
   return p;
 }
 
@@ -74,8 +76,8 @@ class JsonParser {
   Result<Json> run() {
     auto size = static_cast<std::size_t>(end_ - begin_);
     if (size > limits_.max_bytes) {
-      return Error{Errc::usage, str("found ", size, " bytes of JSON, expected at most ",
-                                    limits_.max_bytes)};
+      return Error{Errc::usage,
+                   str("found ", size, " bytes of JSON, expected at most ", limits_.max_bytes)};
     }
     auto bad = utf8_error({begin_, size});
     if (bad != std::string_view::npos) {
@@ -91,8 +93,8 @@ class JsonParser {
  private:
   struct Frame {
     bool is_object;
-    std::size_t base;            // where its finished items or members begin on their stack
-    std::uint64_t seen = 0;      // a bit per key: an unset one proves that the key is new
+    std::size_t base;        // where its finished items or members begin on their stack
+    std::uint64_t seen = 0;  // a bit per key: an unset one proves that the key is new
     std::unique_ptr<JsonIndex> index;
   };
 
@@ -126,18 +128,24 @@ class JsonParser {
   bool value() {
     if (p_ == end_) return fail(found(), "a value");
     switch (*p_) {
-      case '{': return open(true);
-      case '[': return open(false);
+      case '{':
+        return open(true);
+      case '[':
+        return open(false);
       case '"': {
         std::string text;
         if (!string(text)) return false;
         values_.emplace_back(std::move(text));
         return true;
       }
-      case 't': return word("true", Json(true));
-      case 'f': return word("false", Json(false));
-      case 'n': return word("null", Json());
-      default: break;
+      case 't':
+        return word("true", Json(true));
+      case 'f':
+        return word("false", Json(false));
+      case 'n':
+        return word("null", Json());
+      default:
+        break;
     }
     if (*p_ == '-' || digit(*p_)) return number();
     if (*p_ == ']' && !frames_.empty() && !frames_.back().is_object) {
@@ -189,7 +197,8 @@ class JsonParser {
     return true;
   }
 
-  // Puts the finished value where it belongs: arrays' items wait on the stack, a member takes its own.
+  // Puts the finished value where it belongs: arrays' items wait on the stack, a member takes its
+  // own.
   void attach() {
     if (!frames_.back().is_object) return;
     members_.back().second = std::move(values_.back());
@@ -205,14 +214,15 @@ class JsonParser {
     p_++;
     if (frame.is_object) {
       auto first = members_.begin() + static_cast<std::ptrdiff_t>(frame.base);
-      auto* node = new Json::ObjectNode(Json::Object(std::make_move_iterator(first),
-                                                     std::make_move_iterator(members_.end())));
+      auto* node = new Json::ObjectNode(
+          Json::Object(std::make_move_iterator(first), std::make_move_iterator(members_.end())));
       node->index.store(frame.index.release(), std::memory_order_relaxed);
       members_.erase(first, members_.end());
       values_.push_back(Json(Json::Type::object, node));
     } else {
       auto first = values_.begin() + static_cast<std::ptrdiff_t>(frame.base);
-      Json array(Json::Array(std::make_move_iterator(first), std::make_move_iterator(values_.end())));
+      Json array(
+          Json::Array(std::make_move_iterator(first), std::make_move_iterator(values_.end())));
       values_.erase(first, values_.end());
       values_.push_back(std::move(array));
     }
@@ -233,13 +243,15 @@ class JsonParser {
       frame.index->add(hash, static_cast<std::uint32_t>(position));
       return true;
     }
-    auto mix = name.size() * 7;
+    // Length and three letters tell most keys of one object apart.
+    std::uint64_t mix = name.size();
     if (!name.empty()) {
-      mix += static_cast<unsigned char>(name.front()) * 31u;
-      mix += static_cast<unsigned char>(name.back()) * 11u;
-      mix += static_cast<unsigned char>(name[name.size() / 2]) * 5u;
+      mix = (mix << 24) |
+            (static_cast<std::uint64_t>(static_cast<unsigned char>(name.front())) << 16) |
+            (static_cast<std::uint64_t>(static_cast<unsigned char>(name[name.size() / 2])) << 8) |
+            static_cast<unsigned char>(name.back());
     }
-    auto bit = std::uint64_t{1} << (mix & 63);
+    auto bit = std::uint64_t{1} << ((mix * 0x9e3779b97f4a7c15u) >> 58);
     if (frame.seen & bit) {
       for (std::size_t i = 0; i < position; i++) {
         if (members[i].first == name) return false;
@@ -250,7 +262,8 @@ class JsonParser {
   }
 
   void skip_space() {
-    while (p_ != end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\t' || *p_ == '\r')) p_++;
+    while (p_ != end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\t' || *p_ == '\r'))
+      p_++;
   }
 
   bool word(std::string_view expected, Json value) {
@@ -275,7 +288,8 @@ class JsonParser {
     }
     auto* digits = p_;
     std::uint64_t magnitude = 0;
-    while (p_ != end_ && digit(*p_)) magnitude = magnitude * 10 + static_cast<unsigned>(*p_++ - '0');
+    while (p_ != end_ && digit(*p_))
+      magnitude = magnitude * 10 + static_cast<unsigned>(*p_++ - '0');
     if (p_ != end_ && (*p_ == '.' || *p_ == 'e' || *p_ == 'E')) return real(start);
     constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     // Nineteen digits cannot overflow the unsigned sum.
@@ -295,13 +309,15 @@ class JsonParser {
     if (*p_ == '.') {
       p_++;
       if (p_ == end_ || !digit(*p_)) return fail(found(), "a digit after the decimal point");
-      while (p_ != end_ && digit(*p_)) p_++;
+      while (p_ != end_ && digit(*p_))
+        p_++;
     }
     if (p_ != end_ && (*p_ == 'e' || *p_ == 'E')) {
       p_++;
       if (p_ != end_ && (*p_ == '+' || *p_ == '-')) p_++;
       if (p_ == end_ || !digit(*p_)) return fail(found(), "a digit in the exponent");
-      while (p_ != end_ && digit(*p_)) p_++;
+      while (p_ != end_ && digit(*p_))
+        p_++;
     }
     std::string_view text(start, static_cast<std::size_t>(p_ - start));
     double value = 0;
@@ -346,16 +362,34 @@ class JsonParser {
     auto* start = p_++;
     if (p_ == end_) return fail("the end of the text inside a string", "an escape after '\\'");
     switch (*p_++) {
-      case '"': out += '"'; return true;
-      case '\\': out += '\\'; return true;
-      case '/': out += '/'; return true;
-      case 'b': out += '\b'; return true;
-      case 'f': out += '\f'; return true;
-      case 'n': out += '\n'; return true;
-      case 'r': out += '\r'; return true;
-      case 't': out += '\t'; return true;
-      case 'u': return unicode_escape(out, start);
-      default: break;
+      case '"':
+        out += '"';
+        return true;
+      case '\\':
+        out += '\\';
+        return true;
+      case '/':
+        out += '/';
+        return true;
+      case 'b':
+        out += '\b';
+        return true;
+      case 'f':
+        out += '\f';
+        return true;
+      case 'n':
+        out += '\n';
+        return true;
+      case 'r':
+        out += '\r';
+        return true;
+      case 't':
+        out += '\t';
+        return true;
+      case 'u':
+        return unicode_escape(out, start);
+      default:
+        break;
     }
     p_ = start;
     return fail("an unknown escape", "one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX");
@@ -417,10 +451,12 @@ class JsonParser {
     auto is_word = [](char b) {
       return digit(b) || b == '_' || (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z');
     };
-    while (stop != end_ && stop - p_ < 20 && is_word(*stop)) stop++;
+    while (stop != end_ && stop - p_ < 20 && is_word(*stop))
+      stop++;
     if (stop == p_) {
       stop++;
-      while (stop != end_ && (static_cast<unsigned char>(*stop) & 0xc0) == 0x80) stop++;
+      while (stop != end_ && (static_cast<unsigned char>(*stop) & 0xc0) == 0x80)
+        stop++;
     }
     if (c == '\'') return "a single quote";
     return str('\'', std::string_view(p_, static_cast<std::size_t>(stop - p_)), '\'');

@@ -36,14 +36,29 @@ std::size_t plain_run(const char* p, const char* end) {
 
 void append_escape(std::string& out, char c) {
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\b': out += "\\b"; return;
-    case '\f': out += "\\f"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\b':
+      out += "\\b";
+      return;
+    case '\f':
+      out += "\\f";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
   }
   constexpr char kHex[] = "0123456789abcdef";
   char escape[] = {'\\', 'u', '0', '0', kHex[(c >> 4) & 15], kHex[c & 15]};
@@ -69,13 +84,27 @@ class Printer {
 
   void print(const Json& v) {
     switch (v.type()) {
-      case Json::Type::null: out_ += "null"; return;
-      case Json::Type::boolean: out_ += v.as_bool() ? "true" : "false"; return;
-      case Json::Type::integer: text_detail::put(out_, v.as_integer()); return;
-      case Json::Type::number: append_double(out_, v.as_double()); return;
-      case Json::Type::string: append_json_string(out_, v.as_string()); return;
-      case Json::Type::array: print_array(v.as_array()); return;
-      case Json::Type::object: print_object(v.as_object()); return;
+      case Json::Type::null:
+        out_ += "null";
+        return;
+      case Json::Type::boolean:
+        out_ += v.as_bool() ? "true" : "false";
+        return;
+      case Json::Type::integer:
+        text_detail::put(out_, v.as_integer());
+        return;
+      case Json::Type::number:
+        append_double(out_, v.as_double());
+        return;
+      case Json::Type::string:
+        append_json_string(out_, v.as_string());
+        return;
+      case Json::Type::array:
+        print_array(v.as_array());
+        return;
+      case Json::Type::object:
+        print_object(v.as_object());
+        return;
     }
   }
 
@@ -147,7 +176,8 @@ void append_json_string(std::string& out, std::string_view text) {
       continue;
     }
     auto* begin = p;
-    while (p != end && static_cast<unsigned char>(*p) >= 0x80) p++;
+    while (p != end && static_cast<unsigned char>(*p) >= 0x80)
+      p++;
     std::string_view foreign(begin, static_cast<std::size_t>(p - begin));
     if (valid_utf8(foreign)) {
       out += foreign;

@@ -115,7 +115,7 @@ TEST(Json, ComparesObjectsWithoutRegardToOrder) {
 
 TEST(Json, PrintsDoublesShortAndReadsThemBackTheSame) {
   const std::pair<double, const char*> kCases[] = {
-      {3.0, "3.0"},    {-0.0, "-0.0"},       {0.1, "0.1"},       {1e21, "1e+21"},
+      {3.0, "3.0"},    {-0.0, "-0.0"},         {0.1, "0.1"},       {1e21, "1e+21"},
       {1e-7, "1e-07"}, {123456.0, "123456.0"}, {5e-324, "5e-324"}, {1.0 / 3, "0.3333333333333333"},
   };
   for (const auto& [value, text] : kCases) {
@@ -135,9 +135,14 @@ TEST(Json, PrintsWhatJsonCannotSayAsNull) {
 }
 
 TEST(Json, StringsAreEscapedAndAlwaysUtf8) {
-  EXPECT_EQ(Json("\"\\/\b\f\n\r\t\x01\x1f\x7f").dump(), "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\"");
+  EXPECT_EQ(Json("\"\\/\b\f\n\r\t\x01\x1f\x7f").dump(),
+            "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\"");
   EXPECT_EQ(Json("caf\xc3\xa9").dump(), "\"caf\xc3\xa9\"");
-  EXPECT_EQ(Json("a\xff" "b").dump(), "\"a\xef\xbf\xbd" "b\"");
+  EXPECT_EQ(Json("a\xff"
+                 "b")
+                .dump(),
+            "\"a\xef\xbf\xbd"
+            "b\"");
   EXPECT_EQ(Json("a\xe6\x95").dump(), "\"a\xef\xbf\xbd\"");
   EXPECT_EQ(Json(Json::Array{}).dump(), "[]");
   // Each special byte at each place of an eight-byte step.
@@ -153,14 +158,17 @@ TEST(Json, StringsAreEscapedAndAlwaysUtf8) {
 TEST(Json, IndentsForPeople) {
   auto value = *Json::parse(R"({"a":[1,{"b":[]}],"c":{},"d":"x"})");
   EXPECT_EQ(value.pretty(),
-            "{\n  \"a\": [\n    1,\n    {\n      \"b\": []\n    }\n  ],\n  \"c\": {},\n  \"d\": \"x\"\n}");
+            "{\n  \"a\": [\n    1,\n    {\n      \"b\": []\n    }\n  ],\n  \"c\": {},\n  \"d\": "
+            "\"x\"\n}");
 }
 
 TEST(Json, LargeObjectsFindEveryKey) {
   for (std::size_t size : {31, 32, 33, 34, 1000, 50'000}) {
     Json made;
-    for (std::size_t i = 0; i < size; i++) made.set(str("key_", i), i);
-    for (std::size_t i = 0; i < size; i++) made.set(str("key_", i), i + 1);  // replaced, not added
+    for (std::size_t i = 0; i < size; i++)
+      made.set(str("key_", i), i);
+    for (std::size_t i = 0; i < size; i++)
+      made.set(str("key_", i), i + 1);  // replaced, not added
     ASSERT_EQ(made.size(), size);
     auto read = *Json::parse(made.dump());
     Json::Object members(made.as_object());
@@ -180,9 +188,11 @@ TEST(Json, LargeObjectsFindEveryKey) {
 
 TEST(Json, ErasingKeepsTheIndexRight) {
   Json object;
-  for (int i = 0; i < 100; i++) object.set(str("key_", i), i);
+  for (int i = 0; i < 100; i++)
+    object.set(str("key_", i), i);
   auto before = object;
-  for (int i = 0; i < 100; i += 3) EXPECT_TRUE(object.erase(str("key_", i)));
+  for (int i = 0; i < 100; i += 3)
+    EXPECT_TRUE(object.erase(str("key_", i)));
   object.set("new", "value");
   for (int i = 0; i < 100; i++) {
     EXPECT_EQ(object.find(str("key_", i)) != nullptr, i % 3 != 0) << i;
@@ -199,7 +209,8 @@ TEST(Json, AnObjectIsAMapInWrittenOrder) {
   for (int step = 0; step < 5000; step++) {
     auto key = str('k', random.below(120));
     auto at = std::find_if(model.begin(), model.end(), [&](auto& m) { return m.first == key; });
-    auto kept = random.below(50) == 0 ? object : Json();  // now and then a copy that must not change
+    auto kept =
+        random.below(50) == 0 ? object : Json();  // now and then a copy that must not change
     auto kept_text = kept.dump();
     if (random.below(3) == 0) {
       EXPECT_EQ(object.erase(key), at != model.end());
@@ -224,7 +235,8 @@ TEST(Json, AnObjectIsAMapInWrittenOrder) {
 
 TEST(Json, CopiesAreReadAndChangedFromManyThreads) {
   Json::Object members;
-  for (int i = 0; i < 500; i++) members.emplace_back(str("key_", i), str("a long enough value ", i));
+  for (int i = 0; i < 500; i++)
+    members.emplace_back(str("key_", i), str("a long enough value ", i));
   const auto shared = Json::object(std::move(members));  // its index is not built yet
   std::vector<std::thread> threads;
   std::atomic<int> found{0};
@@ -238,7 +250,8 @@ TEST(Json, CopiesAreReadAndChangedFromManyThreads) {
       }
     });
   }
-  for (auto& thread : threads) thread.join();
+  for (auto& thread : threads)
+    thread.join();
   EXPECT_EQ(found, 2000);
   EXPECT_EQ(shared.size(), 500u);
 }

@@ -85,31 +85,37 @@ void log_line(LogLevel level, std::string_view message, LogFields fields) {
   if (!log_enabled(level) || level == LogLevel::off) return;
   auto* given = g_clock.load();
   auto now = (given ? *given : system_clock()).now();
-  auto line = g_json ? json_line(now, level, message, fields) : text_line(now, level, message, fields);
+  auto line =
+      g_json ? json_line(now, level, message, fields) : text_line(now, level, message, fields);
   // Where stderr is gone there is nobody left to tell.
   (void)write_all(g_fd, line, "the log").ok();
 }
 
 const char* to_string(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: return "debug";
-    case LogLevel::info: return "info";
-    case LogLevel::warning: return "warning";
-    case LogLevel::error: return "error";
-    case LogLevel::off: return "off";
+    case LogLevel::debug:
+      return "debug";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::warning:
+      return "warning";
+    case LogLevel::error:
+      return "error";
+    case LogLevel::off:
+      return "off";
   }
   return "off";
 }
 
 Result<LogLevel> parse_log_level(std::string_view text) {
   std::vector<std::string> names;
-  for (auto level : {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error,
-                     LogLevel::off}) {
+  for (auto level :
+       {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error, LogLevel::off}) {
     if (text == to_string(level)) return level;
     names.emplace_back(to_string(level));
   }
-  return Error{Errc::usage, str('\'', text, "' is not a log level: expected one of ",
-                                join(names, ", "))};
+  return Error{Errc::usage,
+               str('\'', text, "' is not a log level: expected one of ", join(names, ", "))};
 }
 
 }  // namespace pawl

@@ -1,12 +1,12 @@
 #pragma once
-// What the process itself has to say, for whoever runs it: one line an event on stderr, a message and
-// fields, as text or as JSON. (What tasks print is data and goes to the store.)
+// What the process itself has to say, for whoever runs it: one line an event on stderr, a message
+// and fields, as text or as JSON. (What tasks print is data and goes to the store.)
 //
 //   log_info("run completed", {{"run", 41}, {"workflow", "nightly-ctr"}});
 //
-// A line is one write(2), so lines of threads and processes do not mix. Text from outside cannot forge
-// a line or move a terminal's cursor: control characters are escaped. Thread-safe. A line below the
-// level costs the making of its fields: ask log_enabled() first where that matters.
+// A line is one write(2), so lines of threads and processes do not mix. Text from outside cannot
+// forge a line or move a terminal's cursor: control characters are escaped. Thread-safe. A line
+// below the level costs the making of its fields: ask log_enabled() first where that matters.
 
 #include <cstdint>
 #include <initializer_list>

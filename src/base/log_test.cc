@@ -42,15 +42,17 @@ TEST_F(LogTest, WritesTextForPeople) {
 TEST_F(LogTest, WritesJsonForMachines) {
   set(LogLevel::info, true);
   log_info("run completed", {{"run", 41}, {"seconds", 1.5}, {"level", "mine"}});
-  EXPECT_EQ(written(),
-            "{\"time\":\"2023-11-14T22:13:20.000Z\",\"level\":\"info\",\"message\":\"run completed\","
-            "\"run\":41,\"seconds\":1.5,\"level_\":\"mine\"}\n");
+  EXPECT_EQ(
+      written(),
+      "{\"time\":\"2023-11-14T22:13:20.000Z\",\"level\":\"info\",\"message\":\"run completed\","
+      "\"run\":41,\"seconds\":1.5,\"level_\":\"mine\"}\n");
 }
 
 TEST_F(LogTest, NobodyForgesALine) {
   for (bool json : {false, true}) {
     set(LogLevel::info, json);
-    log_info("a\n2023 error forged\x1b[2J", {{"k\n", "v\nforged"}, {"e", "\x1b[31m"}, {"u", "\xff"}});
+    log_info("a\n2023 error forged\x1b[2J",
+             {{"k\n", "v\nforged"}, {"e", "\x1b[31m"}, {"u", "\xff"}});
   }
   auto text = written();
   EXPECT_EQ(split(trim(text), '\n').size(), 2u) << text;
@@ -79,19 +81,22 @@ TEST_F(LogTest, LinesOfThreadsDoNotMix) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; t++) {
     threads.emplace_back([t] {
-      for (int i = 0; i < 100; i++) log_info("line", {{"thread", t}, {"pad", std::string(200, 'x')}});
+      for (int i = 0; i < 100; i++)
+        log_info("line", {{"thread", t}, {"pad", std::string(200, 'x')}});
     });
   }
-  for (auto& thread : threads) thread.join();
+  for (auto& thread : threads)
+    thread.join();
   auto text = written();
   auto lines = split(trim(text), '\n');
   EXPECT_EQ(lines.size(), 400u);
-  for (auto line : lines) EXPECT_TRUE(Json::parse(line).ok()) << line;
+  for (auto line : lines)
+    EXPECT_TRUE(Json::parse(line).ok()) << line;
 }
 
 TEST(Log, ReadsItsLevels) {
-  for (auto level : {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error,
-                     LogLevel::off}) {
+  for (auto level :
+       {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error, LogLevel::off}) {
     EXPECT_EQ(*parse_log_level(to_string(level)), level);
   }
   EXPECT_EQ(parse_log_level("loud").error().message,

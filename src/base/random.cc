@@ -22,7 +22,8 @@ std::uint64_t splitmix(std::uint64_t& state) {
 }  // namespace
 
 Random::Random(std::uint64_t seed) {
-  for (auto& word : s_) word = splitmix(seed);
+  for (auto& word : s_)
+    word = splitmix(seed);
 }
 
 std::uint64_t Random::next() {
@@ -55,7 +56,8 @@ double Random::unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 Random Random::stream(std::uint64_t seed, const char* name) {
   // FNV-1a of the name: the same on every machine.
   std::uint64_t hash = 0xcbf29ce484222325u;
-  for (; *name; name++) hash = (hash ^ static_cast<unsigned char>(*name)) * 0x100000001b3u;
+  for (; *name; name++)
+    hash = (hash ^ static_cast<unsigned char>(*name)) * 0x100000001b3u;
   auto state = seed;
   return Random(splitmix(state) ^ hash);
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Chance as an argument: a seeded stream (xoshiro256**). The same seed gives the same draws on every
-// machine; one stream a component, so that a new draw in one does not shift the others.
+// Chance as an argument: a seeded stream (xoshiro256**). The same seed gives the same draws on
+// every machine; one stream a component, so that a new draw in one does not shift the others.
 
 #include <array>
 #include <cstdint>
@@ -22,7 +22,8 @@ class Random {
   std::array<std::uint64_t, 4> s_;
 };
 
-// Entropy from the kernel, for the seed of a real process. Blocks only before the kernel's pool is up.
+// Entropy from the kernel, for the seed of a real process. Blocks only before the kernel's pool is
+// up.
 std::uint64_t entropy();
 
 }  // namespace pawl

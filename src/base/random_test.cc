@@ -39,10 +39,13 @@ TEST(Random, StreamsDependOnSeedAndNameOnly) {
 TEST(Random, BelowIsUniformAndBelow) {
   Random random(3);
   int counts[7] = {};
-  for (int i = 0; i < 70'000; i++) counts[random.below(7)]++;
-  for (int count : counts) EXPECT_NEAR(count, 10'000, 500);
+  for (int i = 0; i < 70'000; i++)
+    counts[random.below(7)]++;
+  for (int count : counts)
+    EXPECT_NEAR(count, 10'000, 500);
   for (std::uint64_t n : {std::uint64_t{1}, std::uint64_t{1} << 63, UINT64_MAX}) {
-    for (int i = 0; i < 100; i++) EXPECT_LT(random.below(n), n);
+    for (int i = 0; i < 100; i++)
+      EXPECT_LT(random.below(n), n);
   }
   EXPECT_DEATH(random.below(0), "n > 0 does not hold");
 }
@@ -61,7 +64,8 @@ TEST(Random, UnitIsInTheHalfOpenInterval) {
 
 TEST(Random, EntropyDoesNotRepeat) {
   std::set<std::uint64_t> seen;
-  for (int i = 0; i < 100; i++) seen.insert(entropy());
+  for (int i = 0; i < 100; i++)
+    seen.insert(entropy());
   EXPECT_EQ(seen.size(), 100u);
 }
 

@@ -1,7 +1,8 @@
 #pragma once
-// Result<T>: a value, or an Error that says what was tried, on which id, what was found, what to do.
-// Expected failures travel as values; TRY(...) passes them up. Exceptions stop at the adapter that
-// called the library which throws them. A task that fails is an event of its run, not an Error.
+// Result<T>: a value, or an Error that says what was tried, on which id, what was found, what to
+// do. Expected failures travel as values; TRY(...) passes them up. Exceptions stop at the adapter
+// that called the library which throws them. A task that fails is an event of its run, not an
+// Error.
 
 #include <optional>
 #include <string>
@@ -56,17 +57,32 @@ class [[nodiscard]] Result {
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
   // REQUIRES: ok().
-  Value& value() & { PAWL_ASSERT(ok()); return *std::get_if<0>(&state_); }
-  const Value& value() const& { PAWL_ASSERT(ok()); return *std::get_if<0>(&state_); }
-  Value&& value() && { PAWL_ASSERT(ok()); return std::move(*std::get_if<0>(&state_)); }
+  Value& value() & {
+    PAWL_ASSERT(ok());
+    return *std::get_if<0>(&state_);
+  }
+  const Value& value() const& {
+    PAWL_ASSERT(ok());
+    return *std::get_if<0>(&state_);
+  }
+  Value&& value() && {
+    PAWL_ASSERT(ok());
+    return std::move(*std::get_if<0>(&state_));
+  }
   Value* operator->() { return &value(); }
   const Value* operator->() const { return &value(); }
   Value& operator*() & { return value(); }
   const Value& operator*() const& { return value(); }
   Value&& operator*() && { return std::move(*this).value(); }
   // REQUIRES: !ok().
-  const Error& error() const& { PAWL_ASSERT(!ok()); return *std::get_if<1>(&state_); }
-  Error&& error() && { PAWL_ASSERT(!ok()); return std::move(*std::get_if<1>(&state_)); }
+  const Error& error() const& {
+    PAWL_ASSERT(!ok());
+    return *std::get_if<1>(&state_);
+  }
+  Error&& error() && {
+    PAWL_ASSERT(!ok());
+    return std::move(*std::get_if<1>(&state_));
+  }
 
  private:
   std::variant<Value, Error> state_;
@@ -80,9 +96,9 @@ using Status = Result<void>;
 #define PAWL_CONCAT(a, b) PAWL_CONCAT_(a, b)
 // TRY(expr): the value of a Result, or return its error from this function.
 #define TRY(expr) PAWL_TRY_(PAWL_CONCAT(try_result_, __COUNTER__), expr)
-#define PAWL_TRY_(name, expr)                         \
-  __extension__({                                     \
-    auto&& name = (expr);                             \
-    if (!name.ok()) return std::move(name).error();   \
-    std::move(name).value();                          \
+#define PAWL_TRY_(name, expr)                       \
+  __extension__({                                   \
+    auto&& name = (expr);                           \
+    if (!name.ok()) return std::move(name).error(); \
+    std::move(name).value();                        \
   })

@@ -1,6 +1,6 @@
 #pragma once
-// SHA-256, for names that are contents: blobs, helpers, workflow versions, chunks. Checksums that only
-// guard against accidents use the much faster crc32c (codec.h).
+// SHA-256, for names that are contents: blobs, helpers, workflow versions, chunks. Checksums that
+// only guard against accidents use the much faster crc32c (codec.h).
 
 #include <cstdint>
 #include <memory>

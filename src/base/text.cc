@@ -78,7 +78,8 @@ std::size_t distance(const std::u32string& a, const std::u32string& b, std::size
   auto gap = a.size() > b.size() ? a.size() - b.size() : b.size() - a.size();
   if (gap > limit) return gap;
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); j++) last[j] = j;
+  for (std::size_t j = 0; j <= b.size(); j++)
+    last[j] = j;
   for (std::size_t i = 1; i <= a.size(); i++) {
     row[0] = i;
     auto least = row[0];

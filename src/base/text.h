@@ -1,5 +1,6 @@
 #pragma once
 // Small text tools: concatenation, durations and sizes as people write them, UTF-8, nearest names.
+// Where people write something wrong the error quotes it and says what to write instead.
 
 #include <charconv>
 #include <cstdint>
@@ -17,8 +18,9 @@ inline void put(std::string& out, std::string_view v) { out.append(v); }
 inline void put(std::string& out, const char* v) { out.append(v); }
 inline void put(std::string& out, const std::string& v) { out.append(v); }
 inline void put(std::string& out, char v) { out.push_back(v); }
-template <typename I> requires(std::is_integral_v<I> && !std::is_same_v<I, char> && !std::is_same_v<I, bool>)
-inline void put(std::string& out, I v) {
+template <typename I>
+requires(std::is_integral_v<I> && !std::is_same_v<I, char> &&
+         !std::is_same_v<I, bool>) inline void put(std::string& out, I v) {
   char buffer[24];
   auto end = std::to_chars(buffer, buffer + sizeof buffer, v).ptr;
   out.append(buffer, end);
@@ -37,8 +39,9 @@ std::string str(const Pieces&... pieces) {
 
 // "250ms", "5s", "10m", "1h30m", "2d". A number without a unit is refused, and says so.
 Result<Duration> parse_duration(std::string_view text);
-std::string format_duration(Duration d);  // for people: "12.3s", "4m10s", "2h05m"; round trip not promised
-std::string print_duration(Duration d);   // exact, reads back: "1h30m", "250ms", "1500us"
+std::string format_duration(
+    Duration d);  // for people: "12.3s", "4m10s", "2h05m"; round trip not promised
+std::string print_duration(Duration d);  // exact, reads back: "1h30m", "250ms", "1500us"
 // "10MB" (10^6), "100MiB" (2^20); a unit is needed.
 Result<std::uint64_t> parse_size(std::string_view text);
 std::string format_size(std::uint64_t bytes);

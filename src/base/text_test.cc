@@ -33,22 +33,23 @@ TEST(Text, KnowsUtf8) {
       {"", std::string_view::npos},
       {"plain", std::string_view::npos},
       {"caf\xc3\xa9 \xe6\x95\xb0 \xf0\x9f\x98\x80", std::string_view::npos},
-      {"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf",
+      {"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f"
+       "\xbf\xbf",
        std::string_view::npos},
-      {"ab\x80", 2},           // a continuation alone
-      {"\xc0\x80", 0},         // overlong
-      {"\xc1\xbf", 0},         //
-      {"\xe0\x9f\xbf", 0},     //
-      {"\xf0\x8f\xbf\xbf", 0}, //
-      {"\xed\xa0\x80", 0},     // a surrogate
-      {"\xf4\x90\x80\x80", 0}, // above U+10FFFF
-      {"\xf5\x80\x80\x80", 0}, //
-      {"\xff", 0},             //
-      {"x\xc3", 1},            // cut short
-      {"x\xe6\x95", 1},        //
-      {"x\xf0\x9f\x98", 1},    //
-      {"\xe6\x95 ", 0},        //
-      {"\xc3\xc3\xa9", 0},     //
+      {"ab\x80", 2},            // a continuation alone
+      {"\xc0\x80", 0},          // overlong
+      {"\xc1\xbf", 0},          //
+      {"\xe0\x9f\xbf", 0},      //
+      {"\xf0\x8f\xbf\xbf", 0},  //
+      {"\xed\xa0\x80", 0},      // a surrogate
+      {"\xf4\x90\x80\x80", 0},  // above U+10FFFF
+      {"\xf5\x80\x80\x80", 0},  //
+      {"\xff", 0},              //
+      {"x\xc3", 1},             // cut short
+      {"x\xe6\x95", 1},         //
+      {"x\xf0\x9f\x98", 1},     //
+      {"\xe6\x95 ", 0},         //
+      {"\xc3\xc3\xa9", 0},      //
   };
   for (const auto& [text, bad] : kCases) {
     EXPECT_EQ(utf8_error(text), bad);
@@ -63,12 +64,17 @@ TEST(Text, KnowsUtf8) {
 
 TEST(Text, ReplacesWhatIsNotUtf8) {
   EXPECT_EQ(to_valid_utf8("ok \xe6\x95\xb0"), "ok \xe6\x95\xb0");
-  EXPECT_EQ(to_valid_utf8("a\xff" "b\xe6\x95" "c\x80\x80"),
-            "a\xef\xbf\xbd" "b\xef\xbf\xbd" "c\xef\xbf\xbd");
+  EXPECT_EQ(to_valid_utf8("a\xff"
+                          "b\xe6\x95"
+                          "c\x80\x80"),
+            "a\xef\xbf\xbd"
+            "b\xef\xbf\xbd"
+            "c\xef\xbf\xbd");
   Random random(5);
   for (int i = 0; i < 3000; i++) {
     std::string noise;
-    for (auto n = random.below(30); n > 0; n--) noise += static_cast<char>(random.next());
+    for (auto n = random.below(30); n > 0; n--)
+      noise += static_cast<char>(random.next());
     EXPECT_TRUE(valid_utf8(to_valid_utf8(noise)));
   }
 }
@@ -81,7 +87,8 @@ TEST(Text, CountsEdits) {
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
   EXPECT_EQ(edit_distance("tarin", "train"), 1u);  // a swap counts one
   EXPECT_EQ(edit_distance("ca", "abc"), 3u);       // no edit within a swap
-  EXPECT_EQ(edit_distance("\xe6\x95\xb0\xe6\x8d\xae", "\xe6\x95\xb0"), 1u);  // characters, not bytes
+  EXPECT_EQ(edit_distance("\xe6\x95\xb0\xe6\x8d\xae", "\xe6\x95\xb0"),
+            1u);  // characters, not bytes
   EXPECT_EQ(edit_distance("a\xff", "a"), 1u);
 }
 
@@ -89,7 +96,8 @@ TEST(Text, EditDistanceIsAMeasure) {
   Random random(6);
   auto word = [&] {
     std::string out;
-    for (auto n = random.below(8); n > 0; n--) out += static_cast<char>('a' + random.below(3));
+    for (auto n = random.below(8); n > 0; n--)
+      out += static_cast<char>('a' + random.below(3));
     return out;
   };
   for (int i = 0; i < 2000; i++) {
@@ -103,7 +111,8 @@ TEST(Text, EditDistanceIsAMeasure) {
 }
 
 TEST(Text, NamesTheNearest) {
-  const std::vector<std::string> names = {"validate", "plan", "run", "runs", "ls", "clean", "Train"};
+  const std::vector<std::string> names = {"validate", "plan",  "run",  "runs",
+                                          "ls",       "clean", "Train"};
   EXPECT_EQ(nearest("vaildate", names), "validate");
   EXPECT_EQ(nearest("rnu", names), "run");
   EXPECT_EQ(nearest("run", names), "run");
@@ -181,11 +190,18 @@ TEST(Text, RefusesDurationsAndSaysWhatToWrite) {
 
 TEST(Text, PrintsDurationsExactly) {
   const std::pair<std::int64_t, std::string_view> kCases[] = {
-      {0, "0s"},          {250'000, "250ms"},       {1'500, "1500us"},
-      {1'001'500, "1s1500us"}, {5'400'000'000, "1h30m"}, {172'800'000'000, "2d"},
-      {90'250'000, "1m30s250ms"}, {-5'000'000, "-5s"}, {3'600'000'001, "1h1us"},
+      {0, "0s"},
+      {250'000, "250ms"},
+      {1'500, "1500us"},
+      {1'001'500, "1s1500us"},
+      {5'400'000'000, "1h30m"},
+      {172'800'000'000, "2d"},
+      {90'250'000, "1m30s250ms"},
+      {-5'000'000, "-5s"},
+      {3'600'000'001, "1h1us"},
   };
-  for (const auto& [us, text] : kCases) EXPECT_EQ(print_duration(Duration{us}), text);
+  for (const auto& [us, text] : kCases)
+    EXPECT_EQ(print_duration(Duration{us}), text);
   EXPECT_EQ(print_duration(Duration::min()), "-106751991d4h54s775808us");
   Random random(8);
   for (int i = 0; i < 5000; i++) {
@@ -210,7 +226,8 @@ TEST(Text, FormatsDurationsForPeople) {
       {270'000'000'000, "3d03h"},
       {-12'390'000, "-12.3s"},
   };
-  for (const auto& [us, text] : kCases) EXPECT_EQ(format_duration(Duration{us}), text);
+  for (const auto& [us, text] : kCases)
+    EXPECT_EQ(format_duration(Duration{us}), text);
   EXPECT_EQ(format_duration(Duration::min()), "-106751991d04h");
 }
 
@@ -218,9 +235,16 @@ TEST(Text, FormatsDurationsForPeople) {
 
 TEST(Text, ReadsSizes) {
   const std::pair<std::string_view, std::uint64_t> kCases[] = {
-      {"10MB", 10'000'000}, {"100MiB", 104'857'600}, {"0B", 0},        {"1kB", 1'000},
-      {"1KB", 1'000},       {"1KiB", 1'024},         {"1.5GB", 1'500'000'000},
-      {"2 TB", 2'000'000'000'000}, {"16383PiB", 16383ull << 50}, {"18446744073709551615B", UINT64_MAX},
+      {"10MB", 10'000'000},
+      {"100MiB", 104'857'600},
+      {"0B", 0},
+      {"1kB", 1'000},
+      {"1KB", 1'000},
+      {"1KiB", 1'024},
+      {"1.5GB", 1'500'000'000},
+      {"2 TB", 2'000'000'000'000},
+      {"16383PiB", 16383ull << 50},
+      {"18446744073709551615B", UINT64_MAX},
   };
   for (const auto& [text, bytes] : kCases) {
     auto read = parse_size(text);

@@ -40,7 +40,8 @@ std::string quoted(std::string_view text) {
   return str('\'', to_valid_utf8(text.substr(0, 60)), text.size() > 60 ? "..." : "", '\'');
 }
 
-// "12" or "1.5" at the front of `text`, taken off it. The fraction is kept as a fraction of 10^scale.
+// "12" or "1.5" at the front of `text`, taken off it. The fraction is kept as a fraction of
+// 10^scale.
 struct Amount {
   std::uint64_t whole = 0;
   std::uint64_t fraction = 0;
@@ -71,7 +72,8 @@ Amount take_amount(std::string_view& text) {
 
 std::string_view take_unit(std::string_view& text) {
   std::size_t n = 0;
-  while (n < text.size() && !digit(text[n])) n++;
+  while (n < text.size() && !digit(text[n]))
+    n++;
   auto unit = text.substr(0, n);
   text.remove_prefix(n);
   return unit;
@@ -110,7 +112,8 @@ Result<Duration> parse_duration(std::string_view text) {
     auto digits = amount_text.substr(0, amount_text.size() - rest.size());
     auto unit = take_unit(rest);
     if (unit.empty()) {
-      return refuse(str("the number ", digits, " needs a unit: write ", digits, "s for seconds (units: "
+      return refuse(str("the number ", digits, " needs a unit: write ", digits,
+                        "s for seconds (units: "
                         "us ms s m h d)"));
     }
     std::uint64_t factor = 0;
@@ -148,7 +151,8 @@ std::string print_duration(Duration d) {
 }
 
 std::string format_duration(Duration d) {
-  if (d.count() < 0) return str('-', format_duration(Duration{-std::max(d.count(), -Duration::max().count())}));
+  if (d.count() < 0)
+    return str('-', format_duration(Duration{-std::max(d.count(), -Duration::max().count())}));
   auto us = static_cast<std::uint64_t>(d.count());
   if (us == 0) return "0s";
   if (us < 1'000) return str(us, "us");
@@ -182,8 +186,8 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   }
   for (const auto& known : kSizes) {
     if (lower(known.name) == lower(unit) || lower(known.name.substr(0, 1)) == lower(unit)) {
-      return refuse(str("the unit ", quoted(unit), " is not known: did you mean ", digits, known.name,
-                        "?"));
+      return refuse(
+          str("the unit ", quoted(unit), " is not known: did you mean ", digits, known.name, "?"));
     }
   }
   return refuse(str("the unit ", quoted(unit), " is none of B kB MB GB TB PB KiB MiB GiB TiB PiB"));

@@ -42,7 +42,8 @@ std::size_t utf8_error(std::string_view text) {
       at += 16;
     }
     // Then one by one until the ASCII run ends and the foreign run behind it, too.
-    while (at < text.size() && p[at] < 0x80) at++;
+    while (at < text.size() && p[at] < 0x80)
+      at++;
     while (at < text.size() && p[at] >= 0x80) {
       auto length = sequence(p + at, text.size() - at);
       if (length == 0) return at;

@@ -51,15 +51,16 @@ Result<std::string> zstd_decompress(std::string_view bytes, std::size_t max_byte
     auto before = in.pos;
     hint = ZSTD_decompressStream(context.get(), &piece, &in);
     if (ZSTD_isError(hint)) {
-      return Error{Errc::corrupt, str("cannot decompress ", bytes.size(), " bytes: ",
-                                      ZSTD_getErrorName(hint))};
+      return Error{Errc::corrupt,
+                   str("cannot decompress ", bytes.size(), " bytes: ", ZSTD_getErrorName(hint))};
     }
     if (piece.pos > max_bytes) {
       return Error{Errc::too_large, str("the ", bytes.size(), " compressed bytes hold more than ",
                                         max_bytes, ", the most allowed here")};
     }
     if (hint != 0 && in.pos == before && piece.pos == filled) {
-      return Error{Errc::corrupt, str("cannot decompress ", bytes.size(), " bytes: they end early")};
+      return Error{Errc::corrupt,
+                   str("cannot decompress ", bytes.size(), " bytes: they end early")};
     }
     filled = piece.pos;
   }

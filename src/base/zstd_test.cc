@@ -16,7 +16,8 @@ TEST(Zstd, GivesBackWhatItTook) {
   Random random(1);
   for (std::size_t size : {0, 1, 100, 4096, 70'000, 1'000'000}) {
     std::string bytes;
-    while (bytes.size() < size) bytes += random.below(4) ? 'a' : static_cast<char>(random.next());
+    while (bytes.size() < size)
+      bytes += random.below(4) ? 'a' : static_cast<char>(random.next());
     for (int level : {1, 3, 9}) {
       auto packed = zstd_compress(bytes, level);
       auto back = zstd_decompress(packed, size);
@@ -36,7 +37,8 @@ TEST(Zstd, HoldsItsCap) {
   EXPECT_LT(bomb.size(), 10'000u);
   auto refused = zstd_decompress(bomb, 1'000'000);
   EXPECT_EQ(refused.error().code, Errc::too_large);
-  EXPECT_EQ(refused.error().message, str("the ", bomb.size(), " compressed bytes hold more than "
+  EXPECT_EQ(refused.error().message, str("the ", bomb.size(),
+                                         " compressed bytes hold more than "
                                          "1000000, the most allowed here"));
   EXPECT_TRUE(zstd_decompress(zstd_compress("12345"), 5).ok());
   EXPECT_FALSE(zstd_decompress(zstd_compress("12345"), 4).ok());
@@ -70,12 +72,14 @@ TEST(Zstd, WorksFromManyThreads) {
   for (int t = 0; t < 4; t++) {
     threads.emplace_back([t] {
       for (int i = 0; i < 50; i++) {
-        auto bytes = std::string(static_cast<std::size_t>(1000 + t), static_cast<char>('a' + i % 26));
+        auto bytes =
+            std::string(static_cast<std::size_t>(1000 + t), static_cast<char>('a' + i % 26));
         EXPECT_EQ(*zstd_decompress(zstd_compress(bytes), 10'000), bytes);
       }
     });
   }
-  for (auto& thread : threads) thread.join();
+  for (auto& thread : threads)
+    thread.join();
 }
 
 TEST(Sha256, KnownDigests) {
@@ -87,7 +91,8 @@ TEST(Sha256, KnownDigests) {
 
 TEST(Sha256, PiecesMakeTheSameDigest) {
   Sha256 sum;
-  for (char c : std::string_view("abc")) sum.update({&c, 1});
+  for (char c : std::string_view("abc"))
+    sum.update({&c, 1});
   auto moved = std::move(sum);
   EXPECT_EQ(moved.hex(), sha256_hex("abc"));
   EXPECT_DEATH(moved.hex(), "state_ does not hold");

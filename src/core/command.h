@@ -85,7 +85,7 @@ struct Claim {
 };
 struct Complete {
   WorkerId worker;
-  Report report;
+  const Report& report;
 };  // every kind of report
 struct Requeue {
   std::vector<Fence> fences;

@@ -10,13 +10,20 @@ namespace pawl::core {
 
 const char* describe(DocType type) {
   switch (type) {
-    case DocType::null: return "nothing";
-    case DocType::boolean: return "a boolean";
-    case DocType::integer: return "an integer";
-    case DocType::number: return "a number";
-    case DocType::string: return "a string";
-    case DocType::array: return "a list";
-    case DocType::object: return "a map";
+    case DocType::null:
+      return "nothing";
+    case DocType::boolean:
+      return "a boolean";
+    case DocType::integer:
+      return "an integer";
+    case DocType::number:
+      return "a number";
+    case DocType::string:
+      return "a string";
+    case DocType::array:
+      return "a list";
+    case DocType::object:
+      return "a map";
   }
   return "something";
 }
@@ -44,7 +51,8 @@ std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed) {
 
 Doc Doc::read(std::string_view text, const DocLimits& limits) {
   std::size_t at = text.substr(0, 3) == "\xEF\xBB\xBF" ? 3 : 0;
-  while (at < text.size() && std::strchr(" \t\r\n", text[at]) != nullptr && text[at] != '\0') ++at;
+  while (at < text.size() && std::strchr(" \t\r\n", text[at]) != nullptr && text[at] != '\0')
+    ++at;
   if (at < text.size() && text[at] == '{') return read_json(text, limits);
   return read_yaml(text, limits);
 }
@@ -88,8 +96,10 @@ std::string_view Doc::keep(std::string_view text) {
 }
 
 void Doc::problem(DocProblem p, const DocLimits& limits) {
-  if (problems_.size() < limits.max_problems) problems_.push_back(std::move(p));
-  else ++left_out_;
+  if (problems_.size() < limits.max_problems)
+    problems_.push_back(std::move(p));
+  else
+    ++left_out_;
 }
 
 namespace {
@@ -114,13 +124,17 @@ void Doc::check_keys(std::uint32_t index, const DocLimits& limits) {
     std::uint32_t n = 0;
     for (std::uint32_t i = index + 1; i < object.end; i = end(i + 1)) {
       for (std::uint32_t j = 0; j < n; ++j)
-        if (same_key(at(keys[j]), at(i))) { report(i, keys[j]); break; }
+        if (same_key(at(keys[j]), at(i))) {
+          report(i, keys[j]);
+          break;
+        }
       keys[n++] = i;
     }
     return;
   }
   std::size_t slots = 32;
-  while (slots < object.size * std::size_t{2}) slots *= 2;
+  while (slots < object.size * std::size_t{2})
+    slots *= 2;
   std::vector<std::uint64_t> table(slots, 0);  // hash in the upper half, node + 1 in the lower
   for (std::uint32_t i = index + 1; i < object.end; i = end(i + 1)) {
     const DocNode& k = at(i);
@@ -131,7 +145,11 @@ void Doc::check_keys(std::uint32_t index, const DocLimits& limits) {
     for (; table[slot] != 0; slot = (slot + 1) & (slots - 1)) {
       if ((table[slot] & 0xffffffff00000000u) != tag) continue;
       auto first = static_cast<std::uint32_t>(table[slot]) - 1;
-      if (same_key(at(first), k)) { report(i, first); twice = true; break; }
+      if (same_key(at(first), k)) {
+        report(i, first);
+        twice = true;
+        break;
+      }
     }
     if (!twice) table[slot] = tag | (i + 1);
   }
@@ -146,17 +164,22 @@ namespace {
 void append_token(std::string& out, std::string_view token) {
   out.push_back('/');
   for (char c : token) {
-    if (c == '~') out += "~0";
-    else if (c == '/') out += "~1";
-    else out.push_back(c);
+    if (c == '~')
+      out += "~0";
+    else if (c == '/')
+      out += "~1";
+    else
+      out.push_back(c);
   }
 }
 
 std::string read_token(std::string_view token) {
   std::string out;
   for (std::size_t i = 0; i < token.size(); ++i) {
-    if (token[i] == '~' && i + 1 < token.size()) out.push_back(token[++i] == '1' ? '/' : '~');
-    else out.push_back(token[i]);
+    if (token[i] == '~' && i + 1 < token.size())
+      out.push_back(token[++i] == '1' ? '/' : '~');
+    else
+      out.push_back(token[i]);
   }
   return out;
 }
@@ -171,13 +194,15 @@ std::string Doc::pointer(std::uint32_t index, std::uint32_t from) const {
     if (n.type < DocType::array || index >= n.end) return out;
     if (n.type == DocType::object) {
       std::uint32_t key = here + 1;
-      while (end(key + 1) <= index) key = end(key + 1);
+      while (end(key + 1) <= index)
+        key = end(key + 1);
       append_token(out, {at(key).text, at(key).size});
       if (key == index) return out;
       here = key + 1;
     } else {
       std::uint32_t element = here + 1, i = 0;
-      for (; end(element) <= index; ++i) element = end(element);
+      for (; end(element) <= index; ++i)
+        element = end(element);
       append_token(out, std::to_string(i));
       here = element;
     }
@@ -205,7 +230,10 @@ DocRef DocRef::locate(std::string_view pointer) const {
     } else if (here.is_array()) {
       std::size_t want = std::strtoul(token.c_str(), nullptr, 10), i = 0;
       for (DocRef e : here.elements())
-        if (i++ == want) { next = e; break; }
+        if (i++ == want) {
+          next = e;
+          break;
+        }
     }
     if (!next) return here;
     here = next;
@@ -216,8 +244,10 @@ DocRef DocRef::locate(std::string_view pointer) const {
 Json DocRef::to_json() const {
   const DocNode& n = node();
   switch (n.type) {
-    case DocType::null: return Json();
-    case DocType::boolean: return Json(n.text[0] == 't' || n.text[0] == 'T');
+    case DocType::null:
+      return Json();
+    case DocType::boolean:
+      return Json(n.text[0] == 't' || n.text[0] == 'T');
     case DocType::integer: {
       std::int64_t v = 0;
       parse_integer(text(), v);
@@ -228,17 +258,20 @@ Json DocRef::to_json() const {
       parse_double(text(), v);
       return Json(v);
     }
-    case DocType::string: return Json(std::string(text()));
+    case DocType::string:
+      return Json(std::string(text()));
     case DocType::array: {
       Json::Array items;
       items.reserve(n.size);
-      for (DocRef e : elements()) items.push_back(e.to_json());
+      for (DocRef e : elements())
+        items.push_back(e.to_json());
       return Json::array(std::move(items));
     }
     case DocType::object: {
       Json::Object out;
       out.reserve(n.size);
-      for (auto [k, v] : members()) out.emplace_back(std::string(k.text()), v.to_json());
+      for (auto [k, v] : members())
+        out.emplace_back(std::string(k.text()), v.to_json());
       return Json::object(std::move(out));
     }
   }
@@ -296,9 +329,22 @@ bool check_text(std::string_view text, std::uint32_t& line, std::uint32_t& colum
   auto end = p + text.size();
   line = column = 1;
   while (p < end) {
-    if (*p >= 0x20 && *p < 0x7F) { ++p; ++column; continue; }
-    if (*p == '\n') { ++p; ++line; column = 1; continue; }
-    if (*p == '\t' || *p == '\r') { ++p; ++column; continue; }
+    if (*p >= 0x20 && *p < 0x7F) {
+      ++p;
+      ++column;
+      continue;
+    }
+    if (*p == '\n') {
+      ++p;
+      ++line;
+      column = 1;
+      continue;
+    }
+    if (*p == '\t' || *p == '\r') {
+      ++p;
+      ++column;
+      continue;
+    }
     if (*p < 0x20 || *p == 0x7F) {
       what = *p == 0 ? std::string("a NUL byte")
                      : str("the control byte 0x", "0123456789abcdef"[*p >> 4],

@@ -4,8 +4,8 @@
 // Nodes lie in preorder in one growing arena, 24 bytes each: a container's first child is the next
 // node, and `end` skips its whole subtree, so there are no child lists and nothing is ever moved.
 // An object's children alternate key, value. Scalars keep their text as written (numbers too: 0.10
-// in an argument vector stays 0.10); text without escapes is a view into the file, which must outlive
-// the Doc. YAML aliases are expanded by copying, within a budget.
+// in an argument vector stays 0.10); text without escapes is a view into the file, which must
+// outlive the Doc. YAML aliases are expanded by copying, within a budget.
 //
 // Rejected: Json with positions beside it (twice the memory), libyaml's document API (200 bytes a
 // node, no positions of keys in our JSON path).
@@ -33,8 +33,9 @@ struct DocNode {
   std::uint32_t size;  // scalars: bytes of text; containers: elements or members
   std::uint32_t line, column;
   DocType type;
-  // Scalars: where their text begins, in characters after `column`, if the file holds it on one line
-  // as it is (no escapes, no folding); else kNoLead. Errors inside a text can then point at the place.
+  // Scalars: where their text begins, in characters after `column`, if the file holds it on one
+  // line as it is (no escapes, no folding); else kNoLead. Errors inside a text can then point at
+  // the place.
   std::uint8_t lead;
 };
 inline constexpr std::uint8_t kNoLead = 255;
@@ -142,7 +143,9 @@ class DocRef {
   std::uint32_t index_ = 0;
 };
 
-struct DocMember { DocRef key, value; };
+struct DocMember {
+  DocRef key, value;
+};
 
 class DocRef::Members {
  public:
@@ -152,7 +155,10 @@ class DocRef::Members {
     const Doc* doc;
     std::uint32_t at;
     DocMember operator*() const { return {DocRef(*doc, at), DocRef(*doc, at + 1)}; }
-    Iterator& operator++() { at = doc->end(at + 1); return *this; }
+    Iterator& operator++() {
+      at = doc->end(at + 1);
+      return *this;
+    }
     bool operator!=(const Iterator& o) const { return at != o.at; }
   };
   Iterator begin() const { return {&doc_, first_}; }
@@ -171,7 +177,10 @@ class DocRef::Elements {
     const Doc* doc;
     std::uint32_t at;
     DocRef operator*() const { return DocRef(*doc, at); }
-    Iterator& operator++() { at = doc->end(at); return *this; }
+    Iterator& operator++() {
+      at = doc->end(at);
+      return *this;
+    }
     bool operator!=(const Iterator& o) const { return at != o.at; }
   };
   Iterator begin() const { return {&doc_, first_}; }
@@ -182,12 +191,8 @@ class DocRef::Elements {
   std::uint32_t first_, past_;
 };
 
-inline DocRef::Members DocRef::members() const {
-  return {*doc_, index_ + 1, doc_->end(index_)};
-}
-inline DocRef::Elements DocRef::elements() const {
-  return {*doc_, index_ + 1, doc_->end(index_)};
-}
+inline DocRef::Members DocRef::members() const { return {*doc_, index_ + 1, doc_->end(index_)}; }
+inline DocRef::Elements DocRef::elements() const { return {*doc_, index_ + 1, doc_->end(index_)}; }
 
 // A number as YAML 1.2 core or JSON writes it. False where it does not fit 64 bits or a double.
 bool parse_integer(std::string_view text, std::int64_t& out);

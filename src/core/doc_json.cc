@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::array<bool, 256> plain_bytes() {
   std::array<bool, 256> t{};
-  for (int c = 0x20; c < 0x7F; ++c) t[static_cast<std::size_t>(c)] = c != '"' && c != '\\';
+  for (int c = 0x20; c < 0x7F; ++c)
+    t[static_cast<std::size_t>(c)] = c != '"' && c != '\\';
   return t;
 }
 constexpr auto kPlain = plain_bytes();
@@ -33,9 +34,7 @@ class JsonReader {
   }
 
  private:
-  std::uint32_t column() const {
-    return static_cast<std::uint32_t>(p_ - line_start_) - wide_ + 1;
-  }
+  std::uint32_t column() const { return static_cast<std::uint32_t>(p_ - line_start_) - wide_ + 1; }
 
   void blanks() {
     for (; p_ < end_; ++p_) {
@@ -56,9 +55,12 @@ class JsonReader {
 
   bool fail(std::string_view expected, std::string hint = {}) {
     if (hint.empty() && p_ != end_) {
-      if (*p_ == '#' || *p_ == '/') hint = "JSON has no comments; YAML has (`#`)";
-      else if (*p_ == '\'') hint = "JSON strings stand in double quotes";
-      else if (*p_ == '}' || *p_ == ']') hint = "is there a comma too many before it?";
+      if (*p_ == '#' || *p_ == '/')
+        hint = "JSON has no comments; YAML has (`#`)";
+      else if (*p_ == '\'')
+        hint = "JSON strings stand in double quotes";
+      else if (*p_ == '}' || *p_ == ']')
+        hint = "is there a comma too many before it?";
     }
     return report("syntax", str("found ", found(), ", expected ", expected), std::move(hint));
   }
@@ -73,13 +75,20 @@ class JsonReader {
   bool value(std::uint32_t depth) {
     if (p_ == end_) return fail("a value");
     switch (*p_) {
-      case '{': return object(depth);
-      case '[': return array(depth);
-      case '"': return string();
-      case 't': return word("true", DocType::boolean);
-      case 'f': return word("false", DocType::boolean);
-      case 'n': return word("null", DocType::null);
-      default: return number();
+      case '{':
+        return object(depth);
+      case '[':
+        return array(depth);
+      case '"':
+        return string();
+      case 't':
+        return word("true", DocType::boolean);
+      case 'f':
+        return word("false", DocType::boolean);
+      case 'n':
+        return word("null", DocType::null);
+      default:
+        return number();
     }
   }
 
@@ -94,9 +103,13 @@ class JsonReader {
     std::uint32_t self = doc_.add(DocType::object, {}, line_, column()), n = 0;
     ++p_;
     blanks();
-    if (p_ < end_ && *p_ == '}') { ++p_; return true; }
+    if (p_ < end_ && *p_ == '}') {
+      ++p_;
+      return true;
+    }
     for (;;) {
-      if (p_ == end_ || *p_ != '"') return fail(n == 0 ? "a key in quotes or `}`" : "a key in quotes");
+      if (p_ == end_ || *p_ != '"')
+        return fail(n == 0 ? "a key in quotes or `}`" : "a key in quotes");
       if (!string()) return false;
       blanks();
       if (p_ == end_ || *p_ != ':') return fail("`:`");
@@ -105,7 +118,11 @@ class JsonReader {
       if (!value(depth + 1)) return false;
       ++n;
       blanks();
-      if (p_ < end_ && *p_ == ',') { ++p_; blanks(); continue; }
+      if (p_ < end_ && *p_ == ',') {
+        ++p_;
+        blanks();
+        continue;
+      }
       if (p_ == end_ || *p_ != '}') return fail("`,` or `}`");
       ++p_;
       break;
@@ -122,12 +139,19 @@ class JsonReader {
     std::uint32_t self = doc_.add(DocType::array, {}, line_, column()), n = 0;
     ++p_;
     blanks();
-    if (p_ < end_ && *p_ == ']') { ++p_; return true; }
+    if (p_ < end_ && *p_ == ']') {
+      ++p_;
+      return true;
+    }
     for (;;) {
       if (!value(depth + 1)) return false;
       ++n;
       blanks();
-      if (p_ < end_ && *p_ == ',') { ++p_; blanks(); continue; }
+      if (p_ < end_ && *p_ == ',') {
+        ++p_;
+        blanks();
+        continue;
+      }
       if (p_ == end_ || *p_ != ']') return fail("`,` or `]`");
       ++p_;
       break;
@@ -147,7 +171,8 @@ class JsonReader {
   }
 
   void digits() {
-    while (p_ < end_ && *p_ >= '0' && *p_ <= '9') ++p_;
+    while (p_ < end_ && *p_ >= '0' && *p_ <= '9')
+      ++p_;
   }
 
   bool number() {
@@ -156,7 +181,10 @@ class JsonReader {
     bool whole = true;
     auto digit = [&] { return p_ < end_ && *p_ >= '0' && *p_ <= '9'; };
     if (p_ < end_ && *p_ == '-') ++p_;
-    if (!digit()) { p_ = start; return fail("a value"); }
+    if (!digit()) {
+      p_ = start;
+      return fail("a value");
+    }
     if (*p_ == '0' && p_ + 1 < end_ && p_[1] >= '0' && p_[1] <= '9')
       return fail("a number without leading zeros");
     digits();
@@ -189,7 +217,8 @@ class JsonReader {
   bool string() {
     std::uint32_t at = column();
     const char* start = ++p_;
-    while (p_ < end_ && kPlain[static_cast<unsigned char>(*p_)]) ++p_;
+    while (p_ < end_ && kPlain[static_cast<unsigned char>(*p_)])
+      ++p_;
     if (p_ < end_ && *p_ == '"') {
       doc_.edit(doc_.add(DocType::string, {start, static_cast<std::size_t>(p_ - start)}, line_, at))
           .lead = 1;

@@ -1,9 +1,10 @@
 // Reads YAML into a Doc from libyaml's events.
 //
-// Scalars follow the 1.2 core schema, not libyaml's 1.1 habits: `yes`, `on` and `12:30` are strings,
-// 012 is twelve. What makes YAML files mean something else than they look like is refused with its
-// position: tags, several documents, keys that are not strings, keys that stand twice, merge keys.
-// Aliases are expanded by copying nodes, within a budget, so that a bomb costs its own size.
+// Scalars follow the 1.2 core schema, not libyaml's 1.1 habits: `yes`, `on` and `12:30` are
+// strings, 012 is twelve. What makes YAML files mean something else than they look like is refused
+// with its position: tags, several documents, keys that are not strings, keys that stand twice,
+// merge keys. Aliases are expanded by copying nodes, within a budget, so that a bomb costs its own
+// size.
 
 #include <yaml.h>
 
@@ -32,7 +33,8 @@ std::size_t characters(std::string_view s) {
 
 std::size_t count_digits(std::string_view s, std::size_t from) {
   std::size_t n = from;
-  while (n < s.size() && is_digit(s[n])) ++n;
+  while (n < s.size() && is_digit(s[n]))
+    ++n;
   return n - from;
 }
 
@@ -114,8 +116,15 @@ class YamlReader {
   }
 
  private:
-  struct Mark { std::uint32_t line, column; };
-  struct Open { std::uint32_t node; std::uint32_t count; bool map; bool want_key; };
+  struct Mark {
+    std::uint32_t line, column;
+  };
+  struct Open {
+    std::uint32_t node;
+    std::uint32_t count;
+    bool map;
+    bool want_key;
+  };
 
   static Mark mark(const yaml_mark_t& m) {
     return {static_cast<std::uint32_t>(m.line) + 1, static_cast<std::uint32_t>(m.column) + 1};
@@ -123,9 +132,9 @@ class YamlReader {
 
   bool report(Mark at, std::string code, std::string message, std::string hint,
               bool warning = false, std::uint32_t node = DocProblem::kNoNode) {
-    doc_.problem({at.line, at.column, node, std::move(code), std::move(message), std::move(hint),
-                  warning},
-                 limits_);
+    doc_.problem(
+        {at.line, at.column, node, std::move(code), std::move(message), std::move(hint), warning},
+        limits_);
     return false;
   }
 
@@ -139,7 +148,8 @@ class YamlReader {
           return report(at, "several_documents", "a second document begins here",
                         "one workflow a file; split it at the `---`");
         return true;
-      case YAML_SCALAR_EVENT: return scalar(e, at);
+      case YAML_SCALAR_EVENT:
+        return scalar(e, at);
       case YAML_SEQUENCE_START_EVENT:
         check_tag(e.data.sequence_start.tag, at);
         return open(at, false, e.data.sequence_start.anchor);
@@ -147,9 +157,12 @@ class YamlReader {
         check_tag(e.data.mapping_start.tag, at);
         return open(at, true, e.data.mapping_start.anchor);
       case YAML_SEQUENCE_END_EVENT:
-      case YAML_MAPPING_END_EVENT: return close();
-      case YAML_ALIAS_EVENT: return alias(e, at);
-      default: return true;
+      case YAML_MAPPING_END_EVENT:
+        return close();
+      case YAML_ALIAS_EVENT:
+        return alias(e, at);
+      default:
+        return true;
     }
   }
 
@@ -166,7 +179,9 @@ class YamlReader {
   }
 
   // A container or alias where a key belongs.
-  bool key_expected() const { return !stack_.empty() && stack_.back().map && stack_.back().want_key; }
+  bool key_expected() const {
+    return !stack_.empty() && stack_.back().map && stack_.back().want_key;
+  }
 
   // A value is complete: what stands around it goes on.
   void count_value() {
@@ -209,8 +224,8 @@ void YamlReader::syntax_error() {
   }
   std::size_t indent = rest.find_first_not_of(' ');
   if (indent != rest.npos && rest[indent] == '\t') {
-    report({at.line, static_cast<std::uint32_t>(indent) + 1}, "tab",
-           "a tab indents this line", "YAML indents with blanks only");
+    report({at.line, static_cast<std::uint32_t>(indent) + 1}, "tab", "a tab indents this line",
+           "YAML indents with blanks only");
     return;
   }
   if (problem.find("mapping values are not allowed") != problem.npos)
@@ -255,8 +270,7 @@ bool YamlReader::key(const yaml_event_t& e, Mark at, std::string_view text) {
 bool YamlReader::scalar(const yaml_event_t& e, Mark at) {
   std::string_view text(reinterpret_cast<const char*>(e.data.scalar.value), e.data.scalar.length);
   check_tag(e.data.scalar.tag, at);
-  if (text.find('\0') != text.npos)
-    report(at, "bad_text", "a NUL character in a string", "");
+  if (text.find('\0') != text.npos) report(at, "bad_text", "a NUL character in a string", "");
   if (e.data.scalar.anchor != nullptr)
     anchors_[std::string(view(e.data.scalar.anchor))] = doc_.node_count();
   if (key_expected()) return key(e, at, text);
@@ -316,7 +330,8 @@ std::uint32_t YamlReader::depth_of(std::uint32_t from, std::uint32_t to) const {
   std::vector<std::uint32_t> ends;
   std::size_t deepest = 0;
   for (std::uint32_t i = from; i < to; ++i) {
-    while (!ends.empty() && ends.back() <= i) ends.pop_back();
+    while (!ends.empty() && ends.back() <= i)
+      ends.pop_back();
     if (doc_.at(i).type < DocType::array) continue;
     ends.push_back(doc_.at(i).end);
     deepest = std::max(deepest, ends.size());

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "core/doc.h"
+#include "core/expr_lexer.h"
 #include "core/expr_program.h"
 #include "core/findings.h"
 
@@ -16,15 +17,10 @@ namespace {
 constexpr unsigned kMaxDepth = 64;    // of the parser's recursion
 constexpr unsigned kMaxHeight = 200;  // of the tree: a + b + c ... leans to the left
 
-enum class Token : std::uint8_t { end, name, number, text, symbol, bad };
-
-bool name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool digit(char c) { return c >= '0' && c <= '9'; }
-
-class Compiler {
+class Compiler : public ExprLexer {
  public:
   Compiler(std::string_view text, const TaskNames& names, ExprProgram& program)
-      : text_(text), names_(names), out_(program) {}
+      : ExprLexer(text), names_(names), out_(program) {}
 
   bool compile() {
     next();
@@ -34,48 +30,36 @@ class Compiler {
     PAWL_ASSERT(root + 1 == out_.nodes.size());
     std::set<TaskId> tasks;
     for (const ExprRef& r : out_.refs)
-      if (r.kind == ExprRef::Kind::task && tasks.insert(r.task).second) out_.tasks.push_back(r.task);
+      if (r.kind == ExprRef::Kind::task && tasks.insert(r.task).second)
+        out_.tasks.push_back(r.task);
     return true;
   }
-  ExprError& error() { return error_; }
 
  private:
   using Node = std::uint32_t;
-
-  bool fail(std::string message, std::string hint = {}) {
-    return fail_at(start_, "bad_expression", std::move(message), std::move(hint));
-  }
-  bool fail_at(std::size_t at, std::string code, std::string message, std::string hint = {}) {
-    if (error_.code.empty()) error_ = {at, std::move(code), std::move(message), std::move(hint)};
-    return false;
-  }
-
-  std::string_view token_text() const { return text_.substr(start_, at_ - start_); }
-  bool symbol(std::string_view s) const { return token_ == Token::symbol && token_text() == s; }
-  bool accept(std::string_view s) {
-    if (!symbol(s)) return false;
-    next();
-    return true;
-  }
-  std::string found() const {
-    return token_ == Token::end ? "the end of the expression" : str("`", token_text(), "`");
-  }
-
-  void next();
-  void lex_number();
-  void lex_text();
 
   Node add(ExprNode n) {
     auto height = [&](std::uint32_t i) { return out_.nodes[i].height; };
     unsigned h = 0;
     switch (n.op) {
-      case Op::member: case Op::not_: case Op::negate: h = height(n.a); break;
-      case Op::choose: h = std::max({height(n.a), height(n.b), height(n.c)}); break;
-      case Op::call: case Op::list:
+      case Op::member:
+      case Op::not_:
+      case Op::negate:
+        h = height(n.a);
+        break;
+      case Op::choose:
+        h = std::max({height(n.a), height(n.b), height(n.c)});
+        break;
+      case Op::call:
+      case Op::list:
         for (std::uint32_t i = n.b; i < n.b + n.c; ++i)
           h = std::max<unsigned>(h, height(out_.arguments[i]));
         break;
-      case Op::element: case Op::and_: case Op::or_: h = std::max(height(n.a), height(n.b)); break;
+      case Op::element:
+      case Op::and_:
+      case Op::or_:
+        h = std::max(height(n.a), height(n.b));
+        break;
       default:
         if (n.op >= Op::equal && n.op <= Op::remainder) h = std::max(height(n.a), height(n.b));
     }
@@ -103,109 +87,31 @@ class Compiler {
   bool postfix(Node& out);
   bool primary(Node& out);
   bool named(Node& out);
+  struct Root {
+    std::string_view name;
+    Op op;
+    ExprRef::Kind kind;
+  };
+  static constexpr Root kNamedRoots[] = {
+      {"inputs", Op::inputs, ExprRef::Kind::inputs},
+      {"params", Op::params, ExprRef::Kind::params},
+      {"run", Op::run, ExprRef::Kind::run},
+      {"secrets", Op::secret, ExprRef::Kind::secret},
+  };
+  bool root(const Root& r, std::size_t from, Node& out);
   bool call(std::string_view name, std::size_t from, Node& out);
   bool arguments(std::string_view close, std::vector<Node>& out);
   bool task_path(std::size_t from, Node& out);
-  bool path_name(std::string& out);
+  bool task_word(std::string& name, std::size_t& at);
+  bool no_such_field(const std::string& name, std::size_t at);
   bool check_constants(const ExprNode& n);
   bool node_from(Op op, std::size_t from, Node& out);
   void reference(ExprRef::Kind kind, std::string name, std::size_t from, TaskId task = kNoTask);
 
-  std::string_view text_;
   const TaskNames& names_;
   ExprProgram& out_;
-  ExprError error_;
-  std::size_t at_ = 0, start_ = 0, last_end_ = 0;
-  Token token_ = Token::end;
-  Json value_;           // of a literal token
   unsigned depth_ = 0;
 };
-
-void Compiler::next() {
-  last_end_ = at_;
-  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' ||
-                                text_[at_] == '\r'))
-    ++at_;
-  start_ = at_;
-  if (at_ == text_.size()) { token_ = Token::end; return; }
-  char c = text_[at_];
-  if (name_start(c)) {
-    while (at_ < text_.size() && (name_start(text_[at_]) || digit(text_[at_]))) ++at_;
-    token_ = Token::name;
-    return;
-  }
-  if (digit(c)) return lex_number();
-  if (c == '\'' || c == '"') return lex_text();
-  token_ = Token::symbol;
-  static constexpr std::string_view kPairs[] = {"||", "&&", "==", "!=", "<=", ">="};
-  for (auto pair : kPairs)
-    if (text_.substr(at_, 2) == pair) { at_ += 2; return; }
-  ++at_;
-  if (std::string_view("?:<>+-*/%!().,[]").find(c) == std::string_view::npos) {
-    token_ = Token::bad;
-    fail(static_cast<unsigned char>(c) >= 0x80 || c < 0x20
-             ? std::string("found a character that means nothing here")
-             : str("found `", c, "`, which means nothing here"),
-         c == '=' ? "equality is `==`" : c == '&' ? "and is `&&`" : c == '|' ? "or is `||`" : "");
-  }
-}
-
-void Compiler::lex_number() {
-  bool whole = true;
-  auto digits = [&] { while (at_ < text_.size() && digit(text_[at_])) ++at_; };
-  digits();
-  if (at_ + 1 < text_.size() && text_[at_] == '.' && digit(text_[at_ + 1])) {
-    whole = false;
-    ++at_;
-    digits();
-  }
-  if (at_ < text_.size() && (text_[at_] == 'e' || text_[at_] == 'E')) {
-    std::size_t mantissa = at_++;
-    if (at_ < text_.size() && (text_[at_] == '+' || text_[at_] == '-')) ++at_;
-    if (at_ < text_.size() && digit(text_[at_])) { whole = false; digits(); }
-    else at_ = mantissa;
-  }
-  token_ = Token::number;
-  std::int64_t i = 0;
-  double d = 0;
-  if (whole && parse_integer(token_text(), i)) value_ = Json(i);
-  else if (!whole && parse_double(token_text(), d)) value_ = Json(d);
-  else { token_ = Token::bad; fail(str("the number ", token_text(), " is out of range")); }
-  if (at_ < text_.size() && name_start(text_[at_])) {
-    token_ = Token::bad;
-    fail(str("found `", text_[at_], "` right after a number"),
-         "a duration or size is text: put it in quotes");
-  }
-}
-
-// 'it''s' as SQL writes it, or "..." as JSON does.
-void Compiler::lex_text() {
-  char quote = text_[at_];
-  std::size_t from = at_++;
-  std::string out;
-  for (;; ++at_) {
-    if (at_ >= text_.size()) {
-      token_ = Token::bad;
-      fail("a text without its closing quote");
-      return;
-    }
-    if (quote == '"' && text_[at_] == '\\') { ++at_; continue; }
-    if (text_[at_] != quote) { if (quote == '\'') out.push_back(text_[at_]); continue; }
-    if (quote == '\'' && at_ + 1 < text_.size() && text_[at_ + 1] == '\'') {
-      out.push_back('\'');
-      ++at_;
-      continue;
-    }
-    break;
-  }
-  ++at_;
-  token_ = Token::text;
-  if (quote == '\'') { value_ = Json(std::move(out)); return; }
-  auto parsed = Json::parse(text_.substr(from, at_ - from));
-  if (parsed.ok()) { value_ = std::move(*parsed); return; }
-  token_ = Token::bad;
-  fail("a text in double quotes is written as JSON writes it", "single quotes take no escapes");
-}
 
 void Compiler::reference(ExprRef::Kind kind, std::string name, std::size_t from, TaskId task) {
   out_.refs.push_back(
@@ -238,12 +144,16 @@ bool Compiler::expression(Node& out) {
   return error_.code.empty();
 }
 
-struct Operator { std::string_view text; Op op; int level; };
+struct Operator {
+  std::string_view text;
+  Op op;
+  int level;
+};
 constexpr Operator kOperators[] = {
-    {"||", Op::or_, 0},       {"&&", Op::and_, 1},       {"==", Op::equal, 2},
-    {"!=", Op::unequal, 2},   {"<", Op::less, 2},        {"<=", Op::less_equal, 2},
-    {">", Op::greater, 2},    {">=", Op::greater_equal, 2}, {"+", Op::add, 3},
-    {"-", Op::subtract, 3},   {"*", Op::multiply, 4},    {"/", Op::divide, 4},
+    {"||", Op::or_, 0},      {"&&", Op::and_, 1},          {"==", Op::equal, 2},
+    {"!=", Op::unequal, 2},  {"<", Op::less, 2},           {"<=", Op::less_equal, 2},
+    {">", Op::greater, 2},   {">=", Op::greater_equal, 2}, {"+", Op::add, 3},
+    {"-", Op::subtract, 3},  {"*", Op::multiply, 4},       {"/", Op::divide, 4},
     {"%", Op::remainder, 4},
 };
 
@@ -257,8 +167,7 @@ bool Compiler::binary(int level, Node& out) {
       if (o.level == level && symbol(o.text)) hit = &o;
     if (hit == nullptr) return error_.code.empty();
     // a < b < c would compare a boolean: nobody means that.
-    if (level == 2 && terms > 0)
-      return fail("comparisons do not chain", "write a < b && b < c");
+    if (level == 2 && terms > 0) return fail("comparisons do not chain", "write a < b && b < c");
     next();
     ExprNode n{hit->op};
     n.a = out;
@@ -298,21 +207,6 @@ bool Compiler::unary(Node& out) {
                    str("cannot negate ", describe_value(out_.constants[inner.a])));
   out = add(n);
   --depth_;
-  return true;
-}
-
-// A name after a dot: letters, digits, _ and -. The lexer does not know dashes, so it is read here.
-bool Compiler::path_name(std::string& out) {
-  std::size_t i = start_;
-  auto part = [](char c) { return name_start(c) || digit(c) || c == '-'; };
-  while (i < text_.size() && part(text_[i])) ++i;
-  if (i == start_ || text_[start_] == '-') return fail(str("found ", found(), ", expected a name"));
-  // A dash at the end belongs to a subtraction.
-  while (text_[i - 1] == '-') --i;
-  out = std::string(text_.substr(start_, i - start_));
-  at_ = i;
-  error_ = {};  // what the lexer made of it does not matter
-  next();
   return true;
 }
 
@@ -381,8 +275,8 @@ bool Compiler::arguments(std::string_view close, std::vector<Node>& out) {
 }
 
 constexpr std::string_view kStatusNames[] = {"success", "none_failed", "failure", "always"};
-constexpr std::string_view kRoots[] = {"inputs", "params", "tasks", "run", "item", "index",
-                                       "secrets", "true", "false", "null"};
+constexpr std::string_view kRoots[] = {"inputs", "params",  "tasks", "run",   "item",
+                                       "index",  "secrets", "true",  "false", "null"};
 
 bool Compiler::named(Node& out) {
   std::size_t from = start_;
@@ -393,57 +287,62 @@ bool Compiler::named(Node& out) {
     out = constant(Json(name == "true"), from, last_end_);
     return true;
   }
-  if (name == "null") { out = constant(Json(), from, last_end_); return true; }
+  if (name == "null") {
+    out = constant(Json(), from, last_end_);
+    return true;
+  }
   if (name == "tasks") return task_path(from, out);
   if (name == "item" || name == "index") {
     reference(name == "item" ? ExprRef::Kind::item : ExprRef::Kind::index, "", from);
     return node_from(name == "item" ? Op::item : Op::index, from, out);
   }
-  if (name == "inputs" || name == "params" || name == "run" || name == "secrets") {
-    std::string member;
-    std::size_t end = last_end_;
-    // inputs.NAME and inputs['NAME'] are known now; inputs[expr] is only known in the run.
-    if (symbol(".")) {
-      std::size_t at = at_, start = start_;
-      next();
-      if (!path_name(member)) return false;
-      end = last_end_;
-      if (name != "secrets") { at_ = at; start_ = start; token_ = Token::symbol; last_end_ = start; }
-    } else if (symbol("[")) {
-      std::size_t at = at_, start = start_;
-      next();
-      if (token_ == Token::text) {
-        member = value_.as_string();
-        next();
-        if (!symbol("]")) member.clear();
-        else if (name == "secrets") next();
-        end = last_end_;
-      }
-      if (name != "secrets") { at_ = at; start_ = start; token_ = Token::symbol; last_end_ = start; }
-    }
-    ExprNode n{name == "inputs" ? Op::inputs : name == "params" ? Op::params
-               : name == "run" ? Op::run : Op::secret};
-    n.from = static_cast<std::uint32_t>(from);
-    n.to = static_cast<std::uint32_t>(from + name.size());
-    if (n.op == Op::secret) {
-      if (member.empty())
-        return fail_at(from, "bad_expression", "secrets are named: secrets.NAME");
-      n.a = intern(member);
-      n.to = static_cast<std::uint32_t>(end);
-    }
-    auto kind = n.op == Op::inputs ? ExprRef::Kind::inputs : n.op == Op::params ? ExprRef::Kind::params
-                : n.op == Op::run ? ExprRef::Kind::run : ExprRef::Kind::secret;
-    out_.refs.push_back({kind, member, kNoTask,
-                         member.empty() ? name : std::string(text_.substr(from, end - from)), from});
-    out = add(n);
-    return true;
-  }
+  for (const Root& r : kNamedRoots)
+    if (name == r.name) return root(r, from, out);
   std::vector<std::string_view> known(std::begin(kRoots), std::end(kRoots));
   std::string near = nearest_name_of(name, known);
   return fail_at(from, "unknown_name", str("\"", name, "\" is unknown"),
-                 near.empty() ? "an expression begins with inputs, params, tasks, run, item, index or "
-                                "secrets; text stands in quotes"
-                              : did_you_mean(near));
+                 near.empty()
+                     ? "an expression begins with inputs, params, tasks, run, item, index or "
+                       "secrets; text stands in quotes"
+                     : did_you_mean(near));
+}
+
+// inputs.NAME and inputs['NAME'] are known now, and checked now; inputs[expr] only in the run. The
+// name is looked at ahead: postfix() reads it again. Secrets have no value without a name.
+bool Compiler::root(const Root& r, std::size_t from, Node& out) {
+  bool secret = r.op == Op::secret;
+  std::string member;
+  std::size_t end = last_end_;
+  Place before = place();
+  if (symbol(".")) {
+    next();
+    if (!path_name(member)) return false;
+    end = last_end_;
+    if (!secret) go_back(before);
+  } else if (symbol("[")) {
+    next();
+    if (token_ == Token::text) {
+      member = value_.as_string();
+      next();
+      if (!symbol("]"))
+        member.clear();
+      else if (secret)
+        next();
+      end = last_end_;
+    }
+    if (!secret) go_back(before);
+  }
+  ExprNode n{r.op};
+  n.from = static_cast<std::uint32_t>(from);
+  n.to = static_cast<std::uint32_t>(secret ? end : from + r.name.size());
+  if (secret) {
+    if (member.empty()) return fail_at(from, "bad_expression", "secrets are named: secrets.NAME");
+    n.a = intern(member);
+  }
+  std::string_view shown = member.empty() ? r.name : text_.substr(from, end - from);
+  out_.refs.push_back({r.kind, member, kNoTask, std::string(shown), from});
+  out = add(n);
+  return true;
 }
 
 bool Compiler::call(std::string_view name, std::size_t from, Node& out) {
@@ -455,8 +354,7 @@ bool Compiler::call(std::string_view name, std::size_t from, Node& out) {
   n.to = static_cast<std::uint32_t>(last_end_);
   for (std::uint32_t i = 0; i < 4; ++i) {
     if (kStatusNames[i] != name) continue;
-    if (!args.empty())
-      return fail_at(from, "bad_arguments", str(name, "() takes no arguments"));
+    if (!args.empty()) return fail_at(from, "bad_arguments", str(name, "() takes no arguments"));
     n.a = i;
     reference(ExprRef::Kind::status, std::string(name), from);
     out = add(n);
@@ -481,7 +379,8 @@ bool Compiler::call(std::string_view name, std::size_t from, Node& out) {
     return true;
   }
   std::vector<std::string_view> known(std::begin(kStatusNames), std::end(kStatusNames));
-  for (const ExprFunction& f : functions) known.push_back(f.name);
+  for (const ExprFunction& f : functions)
+    known.push_back(f.name);
   return fail_at(from, "unknown_function", str("there is no function \"", name, "\""),
                  did_you_mean(nearest_name_of(name, known)));
 }
@@ -493,26 +392,15 @@ bool Compiler::task_path(std::size_t from, Node& out) {
   std::vector<std::size_t> offsets;
   int field = -1;
   while (field < 0 && (symbol(".") || symbol("["))) {
-    bool dot = accept(".");
-    if (!dot) next();
-    std::size_t at = start_;
+    std::size_t at = 0;
     std::string name;
-    if (dot) {
-      if (!path_name(name)) return false;
-    } else {
-      if (token_ != Token::text)
-        return fail("a task is named by a literal", "tasks['name'], with the name itself");
-      name = value_.as_string();
-      next();
-      if (!accept("]")) return fail(str("found ", found(), ", expected `]`"));
-    }
+    if (!task_word(name, at)) return false;
     // Field names are reserved, so no task hides behind one.
     for (int i = 0; i < 4 && !path.empty(); ++i)
       if (name == kTaskFields[i]) field = i;
-    if (field < 0) {
-      path.push_back(std::move(name));
-      offsets.push_back(at);
-    }
+    if (field >= 0) break;
+    path.push_back(std::move(name));
+    offsets.push_back(at);
   }
   if (path.empty())
     return fail_at(from, "bad_expression", "`tasks` needs a name: tasks.NAME.outputs");
@@ -528,17 +416,11 @@ bool Compiler::task_path(std::size_t from, Node& out) {
   }
   std::size_t used = found_task->length;
   PAWL_ASSERT(used >= 1 && used <= path.size());
-  if (used < path.size() || field < 0) {
+  if (used < path.size()) return no_such_field(path[used], offsets[used]);
+  if (field < 0) {
     std::string shown(text_.substr(from, last_end_ - from));
-    if (used == path.size())
-      return fail_at(from, "bad_expression", str(shown, " is a task, not a value"),
-                     str("a task has outputs, state, verdict, attempts: ", shown, ".outputs"));
-    std::vector<std::string_view> known(std::begin(kTaskFields), std::end(kTaskFields));
-    std::string near = nearest_name_of(path[used], known);
-    return fail_at(offsets[used], "unknown_task_field",
-                   str("a task has no \"", path[used], "\""),
-                   near.empty() ? "a task has outputs, state, verdict, attempts"
-                                : did_you_mean(near));
+    return fail_at(from, "bad_expression", str(shown, " is a task, not a value"),
+                   str("a task has outputs, state, verdict, attempts: ", shown, ".outputs"));
   }
   reference(ExprRef::Kind::task, join(path, "."), from, found_task->task);
   ExprNode n{Op::task};
@@ -550,13 +432,33 @@ bool Compiler::task_path(std::size_t from, Node& out) {
   return true;
 }
 
+// One step of a task's path: .name or ['name'].
+bool Compiler::task_word(std::string& name, std::size_t& at) {
+  bool dot = accept(".");
+  if (!dot) next();
+  at = start_;
+  if (dot) return path_name(name);
+  if (token_ != Token::text)
+    return fail("a task is named by a literal", "tasks['name'], with the name itself");
+  name = value_.as_string();
+  next();
+  return accept("]") || fail(str("found ", found(), ", expected `]`"));
+}
+
+bool Compiler::no_such_field(const std::string& name, std::size_t at) {
+  std::vector<std::string_view> known(std::begin(kTaskFields), std::end(kTaskFields));
+  std::string near = nearest_name_of(name, known);
+  return fail_at(
+      at, "unknown_task_field", str("a task has no \"", name, "\""),
+      near.empty() ? "a task has outputs, state, verdict, attempts" : did_you_mean(near));
+}
+
 }  // namespace
 
 std::optional<Expr> Expr::compile(std::string_view text, const TaskNames& names, ExprError& error,
                                   std::size_t max_bytes) {
   if (text.size() > max_bytes) {
-    error = {0, "too_large",
-             str("an expression of ", text.size(), " bytes, more than ", max_bytes),
+    error = {0, "too_large", str("an expression of ", text.size(), " bytes, more than ", max_bytes),
              "compute it in a task"};
     return std::nullopt;
   }

@@ -1,5 +1,6 @@
-// The evaluator: walks the tree of an ExprProgram. Recursion is bounded by the compiler (height), work
-// by a Budget, results by kMaxTextResult and kMaxListResult. Nothing here can fail but by its operands.
+// The evaluator: walks the tree of an ExprProgram. Recursion is bounded by the compiler (height),
+// work by a Budget, results by kMaxTextResult and kMaxListResult. Nothing here can fail but by its
+// operands.
 
 #include <cmath>
 
@@ -11,12 +12,17 @@ namespace pawl::core {
 
 std::string describe_value(const Json& value) {
   switch (value.type()) {
-    case Json::Type::null: return "null";
-    case Json::Type::boolean: return value.as_bool() ? "true" : "false";
+    case Json::Type::null:
+      return "null";
+    case Json::Type::boolean:
+      return value.as_bool() ? "true" : "false";
     case Json::Type::integer:
-    case Json::Type::number: return str("the number ", value.dump());
-    case Json::Type::array: return str("a list of ", value.size());
-    case Json::Type::object: return "a map";
+    case Json::Type::number:
+      return str("the number ", value.dump());
+    case Json::Type::array:
+      return str("a list of ", value.size());
+    case Json::Type::object:
+      return "a map";
     case Json::Type::string: {
       const std::string& s = value.as_string();
       if (s.size() <= 40) return str("the text ", value.dump());
@@ -28,12 +34,18 @@ std::string describe_value(const Json& value) {
 
 bool truthy(const Json& value) {
   switch (value.type()) {
-    case Json::Type::null: return false;
-    case Json::Type::boolean: return value.as_bool();
-    case Json::Type::integer: return value.as_integer() != 0;
-    case Json::Type::number: return value.as_double() != 0;
-    case Json::Type::string: return !value.as_string().empty();
-    default: return value.size() != 0;
+    case Json::Type::null:
+      return false;
+    case Json::Type::boolean:
+      return value.as_bool();
+    case Json::Type::integer:
+      return value.as_integer() != 0;
+    case Json::Type::number:
+      return value.as_double() != 0;
+    case Json::Type::string:
+      return !value.as_string().empty();
+    default:
+      return value.size() != 0;
   }
 }
 
@@ -53,13 +65,24 @@ int compare_numbers(const Json& a, const Json& b) {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
+std::string_view sign_of(Op op) {
+  static constexpr std::string_view kSigns[] = {"+", "-", "*", "/", "%"};
+  return kSigns[static_cast<int>(op) - static_cast<int>(Op::add)];
+}
+
 Result<Json> integer_arithmetic(Op op, std::int64_t a, std::int64_t b) {
   std::int64_t r = 0;
   bool overflow = false;
   switch (op) {
-    case Op::add: overflow = __builtin_add_overflow(a, b, &r); break;
-    case Op::subtract: overflow = __builtin_sub_overflow(a, b, &r); break;
-    case Op::multiply: overflow = __builtin_mul_overflow(a, b, &r); break;
+    case Op::add:
+      overflow = __builtin_add_overflow(a, b, &r);
+      break;
+    case Op::subtract:
+      overflow = __builtin_sub_overflow(a, b, &r);
+      break;
+    case Op::multiply:
+      overflow = __builtin_mul_overflow(a, b, &r);
+      break;
     default:
       if (b == 0) return wrong(str(a, op == Op::divide ? " / 0" : " % 0", " has no value"));
       if (b == -1) {
@@ -69,7 +92,7 @@ Result<Json> integer_arithmetic(Op op, std::int64_t a, std::int64_t b) {
         r = op == Op::divide ? a / b : a % b;
       }
   }
-  if (overflow) return wrong(str("the result for ", a, " and ", b, " does not fit 64 bits"));
+  if (overflow) return wrong(str(a, " ", sign_of(op), " ", b, " does not fit 64 bits"));
   return Json(r);
 }
 
@@ -79,20 +102,26 @@ Result<Json> arithmetic(Op op, const Json& a, const Json& b) {
       return Error{Errc::too_large, str("a text longer than ", kMaxTextResult, " bytes")};
     return Json(a.as_string() + b.as_string());
   }
-  static constexpr std::string_view kSigns[] = {"+", "-", "*", "/", "%"};
-  auto sign = kSigns[static_cast<int>(op) - static_cast<int>(Op::add)];
+  auto sign = sign_of(op);
   if (!a.is_number() || !b.is_number()) {
     bool text = op == Op::add && (a.is_string() || b.is_string());
     return wrong(str("`", sign, "` needs two numbers", op == Op::add ? " or two texts" : "",
                      ", found ", describe_value(a), " and ", describe_value(b),
                      text ? "; string(x) makes a text" : ""));
   }
-  if (a.is_integer() && b.is_integer()) return integer_arithmetic(op, a.as_integer(), b.as_integer());
+  if (a.is_integer() && b.is_integer())
+    return integer_arithmetic(op, a.as_integer(), b.as_integer());
   double x = a.as_double(), y = b.as_double(), r = 0;
   switch (op) {
-    case Op::add: r = x + y; break;
-    case Op::subtract: r = x - y; break;
-    case Op::multiply: r = x * y; break;
+    case Op::add:
+      r = x + y;
+      break;
+    case Op::subtract:
+      r = x - y;
+      break;
+    case Op::multiply:
+      r = x * y;
+      break;
     default:
       if (y == 0) return wrong(str(describe_value(a), " divided by zero has no value"));
       r = op == Op::divide ? x / y : std::fmod(x, y);
@@ -115,13 +144,20 @@ Result<int> compare_values(const Json& a, const Json& b) {
 
 Result<Json> apply_binary(Op op, const Json& a, const Json& b) {
   switch (op) {
-    case Op::equal: return Json(a == b);
-    case Op::unequal: return Json(!(a == b));
-    case Op::less: return Json(TRY(compare_values(a, b)) < 0);
-    case Op::less_equal: return Json(TRY(compare_values(a, b)) <= 0);
-    case Op::greater: return Json(TRY(compare_values(a, b)) > 0);
-    case Op::greater_equal: return Json(TRY(compare_values(a, b)) >= 0);
-    default: return arithmetic(op, a, b);
+    case Op::equal:
+      return Json(a == b);
+    case Op::unequal:
+      return Json(!(a == b));
+    case Op::less:
+      return Json(TRY(compare_values(a, b)) < 0);
+    case Op::less_equal:
+      return Json(TRY(compare_values(a, b)) <= 0);
+    case Op::greater:
+      return Json(TRY(compare_values(a, b)) > 0);
+    case Op::greater_equal:
+      return Json(TRY(compare_values(a, b)) >= 0);
+    default:
+      return arithmetic(op, a, b);
   }
 }
 
@@ -160,8 +196,8 @@ class Evaluator {
       if (known.size() == 1000) break;
     }
     std::string near = did_you_mean(nearest_name_of(key, known));
-    return {Errc::not_found, str("`", p_.source(n), "`: there is no \"", key, "\"",
-                                 near.empty() ? "" : "; ", near)};
+    return {Errc::not_found,
+            str("`", p_.source(n), "`: there is no \"", key, "\"", near.empty() ? "" : "; ", near)};
   }
 
   const ExprProgram& p_;
@@ -173,23 +209,39 @@ Result<Json> Evaluator::value(std::uint32_t index) {
   const ExprNode& n = p_.nodes[index];
   if (!budget_.spend(1)) return Error{Errc::too_large, "the expression takes too many steps"};
   switch (n.op) {
-    case Op::constant: return p_.constants[n.a];
-    case Op::inputs: case Op::params: case Op::run: case Op::item: case Op::index:
-    case Op::secret: case Op::task: return root(n);
-    case Op::member: return member(n);
-    case Op::element: return element(n);
-    case Op::not_: return Json(!truthy(TRY(value(n.a))));
+    case Op::constant:
+      return p_.constants[n.a];
+    case Op::inputs:
+    case Op::params:
+    case Op::run:
+    case Op::item:
+    case Op::index:
+    case Op::secret:
+    case Op::task:
+      return root(n);
+    case Op::member:
+      return member(n);
+    case Op::element:
+      return element(n);
+    case Op::not_:
+      return Json(!truthy(TRY(value(n.a))));
     case Op::negate: {
       auto r = apply_negate(TRY(value(n.a)));
       if (!r.ok()) return in(n, std::move(r).error());
       return r;
     }
-    case Op::and_: return Json(truthy(TRY(value(n.a))) && truthy(TRY(value(n.b))));
-    case Op::or_: return Json(truthy(TRY(value(n.a))) || truthy(TRY(value(n.b))));
-    case Op::choose: return value(truthy(TRY(value(n.a))) ? n.b : n.c);
-    case Op::call: return call(n);
-    case Op::list: return list(n);
-    case Op::status: return Json(scope_.status(static_cast<StatusFunction>(n.a)));
+    case Op::and_:
+      return Json(truthy(TRY(value(n.a))) && truthy(TRY(value(n.b))));
+    case Op::or_:
+      return Json(truthy(TRY(value(n.a))) || truthy(TRY(value(n.b))));
+    case Op::choose:
+      return value(truthy(TRY(value(n.a))) ? n.b : n.c);
+    case Op::call:
+      return call(n);
+    case Op::list:
+      return list(n);
+    case Op::status:
+      return Json(scope_.status(static_cast<StatusFunction>(n.a)));
     default: {
       Json a = TRY(value(n.a));
       Json b = TRY(value(n.b));
@@ -203,13 +255,20 @@ Result<Json> Evaluator::value(std::uint32_t index) {
 Result<Json> Evaluator::root(const ExprNode& n) {
   auto ask = [&]() -> Result<Json> {
     switch (n.op) {
-      case Op::inputs: return scope_.inputs();
-      case Op::params: return scope_.params();
-      case Op::run: return scope_.run();
-      case Op::item: return scope_.item();
-      case Op::index: return scope_.index();
-      case Op::secret: return scope_.secret(p_.names[n.a]);
-      default: return scope_.task(n.a, static_cast<TaskField>(n.field));
+      case Op::inputs:
+        return scope_.inputs();
+      case Op::params:
+        return scope_.params();
+      case Op::run:
+        return scope_.run();
+      case Op::item:
+        return scope_.item();
+      case Op::index:
+        return scope_.index();
+      case Op::secret:
+        return scope_.secret(p_.names[n.a]);
+      default:
+        return scope_.task(n.a, static_cast<TaskField>(n.field));
     }
   };
   auto r = ask();
@@ -221,8 +280,8 @@ Result<Json> Evaluator::member(const ExprNode& n) {
   Json object = TRY(value(n.a));
   const std::string& name = p_.names[n.b];
   if (!object.is_object())
-    return Error{Errc::not_found, str("`", p_.source(n), "`: ", describe_value(object),
-                                      " has no \"", name, "\"")};
+    return Error{Errc::not_found,
+                 str("`", p_.source(n), "`: ", describe_value(object), " has no \"", name, "\"")};
   if (const Json* v = object.find(name)) return *v;
   return no_key(n, object, name);
 }
@@ -266,7 +325,8 @@ Result<Json> Evaluator::call(const ExprNode& n) {
   if (f.apply == nullptr) return lazy(n, f.name == "coalesce");
   std::vector<Json> args;
   args.reserve(n.c);
-  for (std::uint32_t i = 0; i < n.c; ++i) args.push_back(TRY(value(p_.arguments[n.b + i])));
+  for (std::uint32_t i = 0; i < n.c; ++i)
+    args.push_back(TRY(value(p_.arguments[n.b + i])));
   auto r = f.apply(args, budget_);
   if (!r.ok()) return in(n, std::move(r).error());
   if (r->is_string() && r->as_string().size() > kMaxTextResult)
@@ -279,7 +339,8 @@ Result<Json> Evaluator::call(const ExprNode& n) {
 Result<Json> Evaluator::list(const ExprNode& n) {
   Json::Array items;
   items.reserve(n.c);
-  for (std::uint32_t i = 0; i < n.c; ++i) items.push_back(TRY(value(p_.arguments[n.b + i])));
+  for (std::uint32_t i = 0; i < n.c; ++i)
+    items.push_back(TRY(value(p_.arguments[n.b + i])));
   return Json::array(std::move(items));
 }
 

@@ -24,7 +24,8 @@ Status want(const Json& v, Json::Type type, std::string_view what) {
 #define TEXT(i) TRY(want(args[i], Json::Type::string, "a text"))
 #define LIST(i) TRY(want(args[i], Json::Type::array, "a list"))
 #define INTEGER(i) TRY(want(args[i], Json::Type::integer, "an integer"))
-#define SPEND(n) if (!budget.spend(n)) return out_of_steps()
+#define SPEND(n) \
+  if (!budget.spend(n)) return out_of_steps()
 
 bool character_start(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
 
@@ -55,7 +56,10 @@ Result<Json> contains(Args args, Budget& budget) {
     SPEND(args[0].as_string().size() / 16);
     return Json(args[0].as_string().find(args[1].as_string()) != std::string::npos);
   }
-  if (args[0].is_object()) { TEXT(1); return Json(args[0].find(args[1].as_string()) != nullptr); }
+  if (args[0].is_object()) {
+    TEXT(1);
+    return Json(args[0].find(args[1].as_string()) != nullptr);
+  }
   LIST(0);
   SPEND(args[0].size());
   for (const Json& e : args[0].as_array())
@@ -64,11 +68,13 @@ Result<Json> contains(Args args, Budget& budget) {
 }
 
 Result<Json> starts_with(Args args, Budget&) {
-  TEXT(0); TEXT(1);
+  TEXT(0);
+  TEXT(1);
   return Json(args[0].as_string().starts_with(args[1].as_string()));
 }
 Result<Json> ends_with(Args args, Budget&) {
-  TEXT(0); TEXT(1);
+  TEXT(0);
+  TEXT(1);
   return Json(args[0].as_string().ends_with(args[1].as_string()));
 }
 
@@ -89,7 +95,8 @@ Result<Json> trim(Args args, Budget&) {
 }
 
 Result<Json> join(Args args, Budget& budget) {
-  LIST(0); TEXT(1);
+  LIST(0);
+  TEXT(1);
   std::string out;
   bool first = true;
   SPEND(args[0].size());
@@ -103,7 +110,8 @@ Result<Json> join(Args args, Budget& budget) {
 }
 
 Result<Json> split(Args args, Budget& budget) {
-  TEXT(0); TEXT(1);
+  TEXT(0);
+  TEXT(1);
   std::string_view text = args[0].as_string(), by = args[1].as_string();
   if (by.empty()) return wrong("split needs a separator that is not empty");
   Json::Array out;
@@ -118,7 +126,9 @@ Result<Json> split(Args args, Budget& budget) {
 }
 
 Result<Json> replace(Args args, Budget& budget) {
-  TEXT(0); TEXT(1); TEXT(2);
+  TEXT(0);
+  TEXT(1);
+  TEXT(2);
   std::string_view text = args[0].as_string(), from = args[1].as_string(), to = args[2].as_string();
   if (from.empty()) return wrong("replace needs a text to look for that is not empty");
   std::string out;
@@ -144,7 +154,10 @@ Result<Json> format(Args args, Budget&) {
       continue;
     }
     if (f[i] == '}') return wrong("a `}` without its `{` in the format");
-    if (f[i] != '{') { out.push_back(f[i]); continue; }
+    if (f[i] != '{') {
+      out.push_back(f[i]);
+      continue;
+    }
     auto close = f.find('}', i);
     std::int64_t which = -1;
     if (close == f.npos || !parse_integer(f.substr(i + 1, close - i - 1), which) || which < 0)
@@ -201,25 +214,33 @@ Result<Json> integer(Args args, Budget& budget) {
 
 Result<Json> rounded(Args args, double (*how)(double)) {
   if (args[0].is_integer()) return args[0];
-  if (!args[0].is_number())
-    return wrong(str("expected a number, found ", describe_value(args[0])));
+  if (!args[0].is_number()) return wrong(str("expected a number, found ", describe_value(args[0])));
   return to_integer(how(args[0].as_double()));
 }
-Result<Json> floor(Args args, Budget&) { return rounded(args, [](double d) { return std::floor(d); }); }
-Result<Json> ceil(Args args, Budget&) { return rounded(args, [](double d) { return std::ceil(d); }); }
-Result<Json> round(Args args, Budget&) { return rounded(args, [](double d) { return std::round(d); }); }
+Result<Json> floor(Args args, Budget&) {
+  return rounded(args, [](double d) { return std::floor(d); });
+}
+Result<Json> ceil(Args args, Budget&) {
+  return rounded(args, [](double d) { return std::ceil(d); });
+}
+Result<Json> round(Args args, Budget&) {
+  return rounded(args, [](double d) { return std::round(d); });
+}
 
 Result<Json> abs(Args args, Budget&) {
-  if (!args[0].is_number())
-    return wrong(str("expected a number, found ", describe_value(args[0])));
-  if (args[0].as_double() >= 0 && !(args[0].is_integer() && args[0].as_integer() < 0)) return args[0];
+  if (!args[0].is_number()) return wrong(str("expected a number, found ", describe_value(args[0])));
+  if (args[0].as_double() >= 0 && !(args[0].is_integer() && args[0].as_integer() < 0))
+    return args[0];
   return apply_negate(args[0]);
 }
 
 // max(1, 2) or max(list).
 Result<Json> extreme(Args args, Budget& budget, int sign) {
   Args items = args;
-  if (args.size() == 1) { LIST(0); items = args[0].as_array(); }
+  if (args.size() == 1) {
+    LIST(0);
+    items = args[0].as_array();
+  }
   if (items.empty()) return Error{Errc::not_found, "an empty list has no smallest or largest"};
   SPEND(items.size());
   const Json* best = &items[0];
@@ -245,20 +266,23 @@ Result<Json> keys(Args args, Budget& budget) {
   TRY(want(args[0], Json::Type::object, "a map"));
   SPEND(args[0].size());
   Json::Array out;
-  for (const auto& [k, v] : args[0].as_object()) out.emplace_back(k);
+  for (const auto& [k, v] : args[0].as_object())
+    out.emplace_back(k);
   return Json::array(std::move(out));
 }
 Result<Json> values(Args args, Budget& budget) {
   TRY(want(args[0], Json::Type::object, "a map"));
   SPEND(args[0].size());
   Json::Array out;
-  for (const auto& [k, v] : args[0].as_object()) out.push_back(v);
+  for (const auto& [k, v] : args[0].as_object())
+    out.push_back(v);
   return Json::array(std::move(out));
 }
 
 // range(n): 0 .. n - 1; range(from, to); range(from, to, step).
 Result<Json> range(Args args, Budget& budget) {
-  for (std::size_t i = 0; i < args.size(); ++i) INTEGER(i);
+  for (std::size_t i = 0; i < args.size(); ++i)
+    INTEGER(i);
   std::int64_t from = args.size() > 1 ? args[0].as_integer() : 0;
   std::int64_t to = args[args.size() > 1 ? 1 : 0].as_integer();
   std::int64_t step = args.size() > 2 ? args[2].as_integer() : 1;
@@ -282,7 +306,9 @@ Result<Json> slice(Args args, Budget& budget) {
   if (!text) TRY(want(args[0], Json::Type::array, "a text or a list"));
   SPEND(text ? args[0].as_string().size() / 8 : args[0].size());
   auto size = static_cast<std::int64_t>(text ? characters(args[0].as_string()) : args[0].size());
-  auto place = [&](std::int64_t i) { return std::clamp<std::int64_t>(i < 0 && i >= -size ? i + size : i, 0, size); };
+  auto place = [&](std::int64_t i) {
+    return std::clamp<std::int64_t>(i < 0 && i >= -size ? i + size : i, 0, size);
+  };
   std::int64_t from = place(args[1].as_integer());
   std::int64_t to = args.size() > 2 ? place(args[2].as_integer()) : size;
   to = std::max(from, to);
@@ -319,7 +345,8 @@ Result<Json> unique(Args args, Budget& budget) {
   LIST(0);
   Json::Array out;
   std::size_t slots = 16;
-  while (slots < args[0].size() * 2) slots *= 2;
+  while (slots < args[0].size() * 2)
+    slots *= 2;
   std::vector<std::uint32_t> table(slots, 0);
   for (const Json& e : args[0].as_array()) {
     // 1 and 1.0 are the same value.
@@ -339,7 +366,8 @@ Result<Json> unique(Args args, Budget& budget) {
 }
 
 Result<Json> matches(Args args, Budget& budget) {
-  TEXT(0); TEXT(1);
+  TEXT(0);
+  TEXT(1);
   auto regex = Regex::compile(args[1].as_string());
   if (!regex.ok()) return std::move(regex).error();
   SPEND(regex->size());
@@ -353,7 +381,8 @@ Result<Json> matches(Args args, Budget& budget) {
 Result<Json> basename(Args args, Budget&) {
   TEXT(0);
   std::string_view s = args[0].as_string();
-  while (s.size() > 1 && s.back() == '/') s.remove_suffix(1);
+  while (s.size() > 1 && s.back() == '/')
+    s.remove_suffix(1);
   auto slash = s.rfind('/');
   return Json(slash == s.npos || s.size() == 1 ? s : s.substr(slash + 1));
 }
@@ -361,10 +390,12 @@ Result<Json> basename(Args args, Budget&) {
 Result<Json> dirname(Args args, Budget&) {
   TEXT(0);
   std::string_view s = args[0].as_string();
-  while (s.size() > 1 && s.back() == '/') s.remove_suffix(1);
+  while (s.size() > 1 && s.back() == '/')
+    s.remove_suffix(1);
   auto slash = s.rfind('/');
   if (slash == s.npos) return Json(".");
-  while (slash > 0 && s[slash - 1] == '/') --slash;
+  while (slash > 0 && s[slash - 1] == '/')
+    --slash;
   return Json(slash == 0 ? std::string_view("/") : s.substr(0, slash));
 }
 
@@ -375,7 +406,8 @@ constexpr ExprFunction kFunctions[] = {
     {"basename", 1, 1, basename, "basename('a/b.csv') is 'b.csv'"},
     {"ceil", 1, 1, ceil, "ceil(number)"},
     {"coalesce", 2, kMany, nullptr, "coalesce(a, b, ...): the first that exists and is not null"},
-    {"contains", 2, 2, contains, "contains(text, part), contains(list, element), contains(map, key)"},
+    {"contains", 2, 2, contains,
+     "contains(text, part), contains(list, element), contains(map, key)"},
     {"default", 2, 2, nullptr, "default(x, y): y where x does not exist"},
     {"dirname", 1, 1, dirname, "dirname('a/b.csv') is 'a'"},
     {"ends_with", 2, 2, ends_with, "ends_with(text, end)"},

@@ -1,7 +1,7 @@
 #pragma once
-// ExprProgram: a compiled expression, a tree in one vector whose root is the last node. Children come
-// before their parents. Shared by the compiler (expr_compile.cc), the evaluator (expr_eval.cc) and the
-// functions (expr_functions.cc); nobody else includes it.
+// ExprProgram: a compiled expression, a tree in one vector whose root is the last node. Children
+// come before their parents. Shared by the compiler (expr_compile.cc), the evaluator (expr_eval.cc)
+// and the functions (expr_functions.cc); nobody else includes it.
 
 #include <cstdint>
 #include <span>
@@ -14,26 +14,41 @@
 namespace pawl::core {
 
 enum class Op : std::uint8_t {
-  constant,                              // a: constants
-  inputs, params, run, item, index,      // roots
-  secret,                                // a: names
-  task,                                  // a: task, field
-  member,                                // a: node, b: names
-  element,                               // a: node, b: node
-  not_, negate,                          // a
-  and_, or_,                             // a, b
-  choose,                                // a ? b : c
-  equal, unequal, less, less_equal, greater, greater_equal,
-  add, subtract, multiply, divide, remainder,
-  call,                                  // a: function; arguments b .. b + c in `arguments`
-  list,                                  // elements b .. b + c in `arguments`
-  status,                                // a: StatusFunction
+  constant,  // a: constants
+  inputs,
+  params,
+  run,
+  item,
+  index,    // roots
+  secret,   // a: names
+  task,     // a: task, field
+  member,   // a: node, b: names
+  element,  // a: node, b: node
+  not_,
+  negate,  // a
+  and_,
+  or_,     // a, b
+  choose,  // a ? b : c
+  equal,
+  unequal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  add,
+  subtract,
+  multiply,
+  divide,
+  remainder,
+  call,    // a: function; arguments b .. b + c in `arguments`
+  list,    // elements b .. b + c in `arguments`
+  status,  // a: StatusFunction
 };
 
 struct ExprNode {
   Op op = Op::constant;
-  std::uint8_t field = 0;   // TaskField
-  std::uint16_t height = 1; // of the subtree: bounds the evaluator's recursion
+  std::uint8_t field = 0;    // TaskField
+  std::uint16_t height = 1;  // of the subtree: bounds the evaluator's recursion
   std::uint32_t a = 0, b = 0, c = 0;
   std::uint32_t from = 0, to = 0;  // the text it was made from
 };
@@ -56,7 +71,10 @@ class Budget {
  public:
   // False once the bound is passed.
   bool spend(std::uint64_t steps) {
-    if (steps > left_) { left_ = 0; return false; }
+    if (steps > left_) {
+      left_ = 0;
+      return false;
+    }
     left_ -= steps;
     return true;
   }

@@ -3,9 +3,9 @@
 namespace pawl::core {
 namespace {
 
-constexpr const char* kNames[kFailureClassCount] = {
-    "none", "network", "auth", "host_key", "disk_full", "oom",
-    "cuda_oom", "corrupt", "diverged", "timeout", "lost", "user"};
+constexpr const char* kNames[kFailureClassCount] = {"none",      "network", "auth",     "host_key",
+                                                    "disk_full", "oom",     "cuda_oom", "corrupt",
+                                                    "diverged",  "timeout", "lost",     "user"};
 
 }  // namespace
 

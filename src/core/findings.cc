@@ -8,8 +8,10 @@ namespace pawl::core {
 
 void Findings::put(Found f) {
   if (!f.warning) ++errors_;
-  if (full()) ++left_out_;
-  else found_.push_back(std::move(f));
+  if (full())
+    ++left_out_;
+  else
+    found_.push_back(std::move(f));
 }
 
 void Findings::error(DocRef at, std::string code, std::string message, std::string hint) {

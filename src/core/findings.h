@@ -1,8 +1,8 @@
 #pragma once
 // Findings: collects what is wrong with a file while it is read, in any order, and hands it out in
-// the order of the file. Cheap where nothing is wrong: positions come from the Doc, JSON pointers are
-// made only for what is shown. Past a bound findings are counted, not kept, so that a hostile file
-// costs its own size.
+// the order of the file. Cheap where nothing is wrong: positions come from the Doc, JSON pointers
+// are made only for what is shown. Past a bound findings are counted, not kept, so that a hostile
+// file costs its own size.
 
 #include <string>
 #include <string_view>

@@ -103,7 +103,8 @@ Result<Json> read_input(const Workflow& workflow, std::string_view name, std::st
     auto parsed = Json::parse(text);
     if (parsed.ok() && (parsed->is_array() || parsed->is_object())) return parsed;
     if (!text_allowed)
-      return wrong(allows(*input, "array") ? "a JSON list such as [\"a\", \"b\"]" : "a JSON object");
+      return wrong(allows(*input, "array") ? "a JSON list such as [\"a\", \"b\"]"
+                                           : "a JSON object");
   }
   if (text_allowed) {
     if (!valid_utf8(text)) return wrong("UTF-8 text");

@@ -21,7 +21,8 @@ char32_t read_character(std::string_view text, std::size_t& at) {
   for (std::size_t i = 1; i < n; ++i)
     if (!tail(at + i)) n = 1;
   if (n > 1) c &= 0x7Fu >> n;
-  for (std::size_t i = 1; i < n; ++i) c = (c << 6) | (byte(at + i) & 0x3F);
+  for (std::size_t i = 1; i < n; ++i)
+    c = (c << 6) | (byte(at + i) & 0x3F);
   at += n;
   return c;
 }
@@ -31,7 +32,17 @@ bool is_word(char32_t c) {
 }
 
 struct Ast {
-  enum class Kind : std::uint8_t { empty, set, begin, end, boundary, not_boundary, sequence, choice, repeat };
+  enum class Kind : std::uint8_t {
+    empty,
+    set,
+    begin,
+    end,
+    boundary,
+    not_boundary,
+    sequence,
+    choice,
+    repeat
+  };
   Kind kind = Kind::empty;
   std::uint32_t set = 0;
   unsigned min = 0, max = 0;
@@ -98,12 +109,28 @@ class RegexCompiler {
     char c = p_[at_];
     out.kind = Ast::Kind::set;
     switch (c) {
-      case '(': return group(out, depth);
-      case '[': ++at_; out.set = add_set(bracket()); return;
-      case '.': ++at_; out.set = add_set({{0, '\n' - 1}, {'\n' + 1, kLast}}); return;
-      case '^': ++at_; out.kind = Ast::Kind::begin; return;
-      case '$': ++at_; out.kind = Ast::Kind::end; return;
-      case '*': case '+': case '?': return fail(str("`", c, "` repeats nothing"));
+      case '(':
+        return group(out, depth);
+      case '[':
+        ++at_;
+        out.set = add_set(bracket());
+        return;
+      case '.':
+        ++at_;
+        out.set = add_set({{0, '\n' - 1}, {'\n' + 1, kLast}});
+        return;
+      case '^':
+        ++at_;
+        out.kind = Ast::Kind::begin;
+        return;
+      case '$':
+        ++at_;
+        out.kind = Ast::Kind::end;
+        return;
+      case '*':
+      case '+':
+      case '?':
+        return fail(str("`", c, "` repeats nothing"));
       case '\\':
         if (at_ + 1 < p_.size() && (p_[at_ + 1] == 'b' || p_[at_ + 1] == 'B')) {
           out.kind = p_[at_ + 1] == 'b' ? Ast::Kind::boundary : Ast::Kind::not_boundary;
@@ -146,7 +173,10 @@ class RegexCompiler {
     } else if (peek('{')) {
       std::size_t start = at_++;
       auto low = count();
-      if (!low) { at_ = start; return fail("`{` needs numbers: {2}, {2,}, {2,5}; a brace is \\{"); }
+      if (!low) {
+        at_ = start;
+        return fail("`{` needs numbers: {2}, {2,}, {2,5}; a brace is \\{");
+      }
       min = max = *low;
       if (accept(',')) max = count().value_or(kForever);
       if (!accept('}')) return fail("a `{` without its `}`");
@@ -157,7 +187,8 @@ class RegexCompiler {
       return;
     }
     accept('?');  // lazy: the same texts match
-    if (peek('*') || peek('+') || peek('?') || peek('{')) return fail("a repetition of a repetition");
+    if (peek('*') || peek('+') || peek('?') || peek('{'))
+      return fail("a repetition of a repetition");
     Ast whole;
     whole.kind = Ast::Kind::repeat;
     whole.min = min;
@@ -193,9 +224,14 @@ class RegexCompiler {
     for (unsigned i = 0; i < digits; ++i, ++at_) {
       char c = more() ? p_[at_] : '\0';
       char l = static_cast<char>(c | 0x20);
-      if (c >= '0' && c <= '9') v = v * 16 + static_cast<char32_t>(c - '0');
-      else if (l >= 'a' && l <= 'f') v = v * 16 + static_cast<char32_t>(l - 'a' + 10);
-      else { fail(str("expected ", digits, " hexadecimal digits")); return 0; }
+      if (c >= '0' && c <= '9')
+        v = v * 16 + static_cast<char32_t>(c - '0');
+      else if (l >= 'a' && l <= 'f')
+        v = v * 16 + static_cast<char32_t>(l - 'a' + 10);
+      else {
+        fail(str("expected ", digits, " hexadecimal digits"));
+        return 0;
+      }
     }
     return v;
   }
@@ -203,27 +239,58 @@ class RegexCompiler {
   // At a backslash.
   Set escape() {
     ++at_;
-    if (!more()) { fail("a `\\` at the end"); return {}; }
+    if (!more()) {
+      fail("a `\\` at the end");
+      return {};
+    }
     static const Set digits{{'0', '9'}};
     static const Set words{{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
-    static const Set spaces{{'\t', '\r'}, {' ', ' '}, {0xA0, 0xA0}, {0x2000, 0x200A}, {0x3000, 0x3000}};
+    static const Set spaces{
+        {'\t', '\r'}, {' ', ' '}, {0xA0, 0xA0}, {0x2000, 0x200A}, {0x3000, 0x3000}};
     char c = p_[at_];
     auto one = [](char32_t ch) { return Set{{ch, ch}}; };
     switch (c) {
-      case 'd': ++at_; return digits;
-      case 'D': ++at_; return inverse(digits);
-      case 'w': ++at_; return words;
-      case 'W': ++at_; return inverse(words);
-      case 's': ++at_; return spaces;
-      case 'S': ++at_; return inverse(spaces);
-      case 't': ++at_; return one('\t');
-      case 'n': ++at_; return one('\n');
-      case 'r': ++at_; return one('\r');
-      case 'f': ++at_; return one('\f');
-      case 'v': ++at_; return one('\v');
-      case 'x': ++at_; return one(hex(2));
-      case 'u': ++at_; return one(hex(4));
-      default: break;
+      case 'd':
+        ++at_;
+        return digits;
+      case 'D':
+        ++at_;
+        return inverse(digits);
+      case 'w':
+        ++at_;
+        return words;
+      case 'W':
+        ++at_;
+        return inverse(words);
+      case 's':
+        ++at_;
+        return spaces;
+      case 'S':
+        ++at_;
+        return inverse(spaces);
+      case 't':
+        ++at_;
+        return one('\t');
+      case 'n':
+        ++at_;
+        return one('\n');
+      case 'r':
+        ++at_;
+        return one('\r');
+      case 'f':
+        ++at_;
+        return one('\f');
+      case 'v':
+        ++at_;
+        return one('\v');
+      case 'x':
+        ++at_;
+        return one(hex(2));
+      case 'u':
+        ++at_;
+        return one(hex(4));
+      default:
+        break;
     }
     if (is_word(static_cast<unsigned char>(c))) {
       fail(str("`\\", c, "` is not supported", c >= '1' && c <= '9' ? ": no back-references" : ""));
@@ -237,8 +304,14 @@ class RegexCompiler {
     bool invert = accept('^');
     Set out;
     for (bool first = true;; first = false) {
-      if (!more()) { fail("a `[` without its `]`"); return {}; }
-      if (peek(']') && !first) { ++at_; break; }
+      if (!more()) {
+        fail("a `[` without its `]`");
+        return {};
+      }
+      if (peek(']') && !first) {
+        ++at_;
+        break;
+      }
       Set low = bracket_item();
       if (!error_.empty()) return {};
       bool single = low.size() == 1 && low[0].first == low[0].second;
@@ -260,9 +333,15 @@ class RegexCompiler {
   }
 
   Set bracket_item() {
-    if (!more()) { fail("a `[` without its `]`"); return {}; }
+    if (!more()) {
+      fail("a `[` without its `]`");
+      return {};
+    }
     if (p_[at_] == '\\') {
-      if (at_ + 1 < p_.size() && p_[at_ + 1] == 'b') { at_ += 2; return {{'\b', '\b'}}; }
+      if (at_ + 1 < p_.size() && p_[at_ + 1] == 'b') {
+        at_ += 2;
+        return {{'\b', '\b'}};
+      }
       return escape();
     }
     char32_t c = read_character(p_, at_);
@@ -283,35 +362,54 @@ class RegexCompiler {
   void emit(const Ast& n) {
     if (!error_.empty()) return;
     switch (n.kind) {
-      case Ast::Kind::empty: return;
-      case Ast::Kind::set: add({Op::set, n.set}); return;
-      case Ast::Kind::begin: add({Op::begin}); return;
-      case Ast::Kind::end: add({Op::end}); return;
-      case Ast::Kind::boundary: add({Op::boundary}); return;
-      case Ast::Kind::not_boundary: add({Op::not_boundary}); return;
-      case Ast::Kind::sequence:
-        for (const Ast& p : n.parts) emit(p);
+      case Ast::Kind::empty:
         return;
-      case Ast::Kind::choice: return emit_choice(n);
-      case Ast::Kind::repeat: return emit_repeat(n);
+      case Ast::Kind::set:
+        add({Op::set, n.set});
+        return;
+      case Ast::Kind::begin:
+        add({Op::begin});
+        return;
+      case Ast::Kind::end:
+        add({Op::end});
+        return;
+      case Ast::Kind::boundary:
+        add({Op::boundary});
+        return;
+      case Ast::Kind::not_boundary:
+        add({Op::not_boundary});
+        return;
+      case Ast::Kind::sequence:
+        for (const Ast& p : n.parts)
+          emit(p);
+        return;
+      case Ast::Kind::choice:
+        return emit_choice(n);
+      case Ast::Kind::repeat:
+        return emit_repeat(n);
     }
   }
 
   void emit_choice(const Ast& n) {
     std::vector<std::uint32_t> ends;
     for (std::size_t i = 0; i < n.parts.size(); ++i) {
-      if (i + 1 == n.parts.size()) { emit(n.parts[i]); break; }
+      if (i + 1 == n.parts.size()) {
+        emit(n.parts[i]);
+        break;
+      }
       std::uint32_t fork = add({Op::split});
       emit(n.parts[i]);
       ends.push_back(add({Op::jump}));
       if (!error_.empty()) return;
       out_.program_[fork] = {Op::split, fork + 1, here()};
     }
-    for (std::uint32_t e : ends) out_.program_[e].x = here();
+    for (std::uint32_t e : ends)
+      out_.program_[e].x = here();
   }
 
   void emit_repeat(const Ast& n) {
-    for (unsigned i = 0; i < n.min && error_.empty(); ++i) emit(n.parts[0]);
+    for (unsigned i = 0; i < n.min && error_.empty(); ++i)
+      emit(n.parts[0]);
     if (n.max == kForever) {
       std::uint32_t fork = add({Op::split});
       emit(n.parts[0]);
@@ -325,7 +423,8 @@ class RegexCompiler {
       emit(n.parts[0]);
     }
     if (!error_.empty()) return;
-    for (std::uint32_t f : forks) out_.program_[f] = {Op::split, f + 1, here()};
+    for (std::uint32_t f : forks)
+      out_.program_[f] = {Op::split, f + 1, here()};
   }
 
   std::string_view p_;
@@ -366,21 +465,39 @@ Result<bool> Regex::search(std::string_view text, std::uint64_t& steps) const {
       const Instruction& in = program_[i];
       bool border = before_word != after_word;
       switch (in.op) {
-        case Op::set: now.push_back(i); break;
-        case Op::split: stack.push_back(in.x); stack.push_back(in.y); break;
-        case Op::jump: stack.push_back(in.x); break;
-        case Op::begin: if (at == 0) stack.push_back(i + 1); break;
-        case Op::end: if (last) stack.push_back(i + 1); break;
-        case Op::boundary: if (border) stack.push_back(i + 1); break;
-        case Op::not_boundary: if (!border) stack.push_back(i + 1); break;
-        case Op::match: matched = true; break;
+        case Op::set:
+          now.push_back(i);
+          break;
+        case Op::split:
+          stack.push_back(in.x);
+          stack.push_back(in.y);
+          break;
+        case Op::jump:
+          stack.push_back(in.x);
+          break;
+        case Op::begin:
+          if (at == 0) stack.push_back(i + 1);
+          break;
+        case Op::end:
+          if (last) stack.push_back(i + 1);
+          break;
+        case Op::boundary:
+          if (border) stack.push_back(i + 1);
+          break;
+        case Op::not_boundary:
+          if (!border) stack.push_back(i + 1);
+          break;
+        case Op::match:
+          matched = true;
+          break;
       }
     }
     if (last) break;
     next.clear();
     for (std::uint32_t i : now) {
       const Set& set = sets_[program_[i].x];
-      auto it = std::upper_bound(set.begin(), set.end(), std::pair<char32_t, char32_t>(c, kLast + 1));
+      auto it =
+          std::upper_bound(set.begin(), set.end(), std::pair<char32_t, char32_t>(c, kLast + 1));
       if (it != set.begin() && std::prev(it)->second >= c) next.push_back(i + 1);
     }
     before_word = after_word;

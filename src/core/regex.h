@@ -5,7 +5,8 @@
 //
 // Syntax, over Unicode characters: . ^ $ | ( ) (?: ) [ ] * + ? {m} {m,} {m,n}, lazy forms accepted,
 // \d \w \s \D \W \S \b \B, \t \n \r \f \v \xHH \uHHHH, and \ before any other punctuation.
-// Not there, and refused: back-references, look-around, named groups. `^` and `$` are the text's ends.
+// Not there, and refused: back-references, look-around, named groups. `^` and `$` are the text's
+// ends.
 
 #include <cstdint>
 #include <string_view>
@@ -18,7 +19,7 @@ namespace pawl::core {
 
 class Regex {
  public:
-  static constexpr std::size_t kMaxPattern = 4096;  // bytes
+  static constexpr std::size_t kMaxPattern = 4096;    // bytes
   static constexpr std::size_t kMaxProgram = 10'000;  // instructions
 
   // Error: Errc::invalid_workflow, "column N of the pattern: ...".
@@ -33,7 +34,10 @@ class Regex {
  private:
   friend class RegexCompiler;
   enum class Op : std::uint8_t { set, split, jump, begin, end, boundary, not_boundary, match };
-  struct Instruction { Op op; std::uint32_t x = 0, y = 0; };
+  struct Instruction {
+    Op op;
+    std::uint32_t x = 0, y = 0;
+  };
   using Set = std::vector<std::pair<char32_t, char32_t>>;  // inclusive ranges, sorted
   std::vector<Instruction> program_;
   std::vector<Set> sets_;

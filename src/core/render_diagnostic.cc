@@ -29,6 +29,7 @@ std::string window(std::string_view line, std::uint32_t& column, std::size_t wid
   std::vector<std::size_t> starts;
   for (std::size_t i = 0; i < safe.size() && starts.size() < column + width; ++i)
     if (character_start(safe[i])) starts.push_back(i);
+  column = std::min(column, static_cast<std::uint32_t>(starts.size()) + 1);
   std::size_t from = column > width * 2 / 3 ? column - width * 2 / 3 : 0;
   if (from >= starts.size()) from = 0;
   std::size_t to = std::min(starts.size(), from + width);
@@ -45,8 +46,9 @@ std::string window(std::string_view line, std::uint32_t& column, std::size_t wid
 }  // namespace
 
 std::string render_diagnostic(const Diagnostic& d, std::string_view file_text) {
-  std::string out = str(d.warning ? "warning[" : "error[", d.code, "]: ", d.message, "\n  --> ", d.file,
-                        ":", d.line, ":", d.column, d.pointer.empty() ? "" : "  ", d.pointer, "\n");
+  std::string out =
+      str(d.warning ? "warning[" : "error[", d.code, "]: ", d.message, "\n  --> ", d.file, ":",
+          d.line, ":", d.column, d.pointer.empty() ? "" : "  ", d.pointer, "\n");
   if (file_text.substr(0, 3) == "\xEF\xBB\xBF") file_text.remove_prefix(3);
   std::string_view line = line_of(file_text, d.line);
   if (!trim(line).empty()) {
@@ -54,7 +56,8 @@ std::string render_diagnostic(const Diagnostic& d, std::string_view file_text) {
     std::string shown = window(line, column, 90), number = str(d.line);
     std::string margin(std::max<std::size_t>(5, number.size() + 1) - number.size(), ' ');
     out += str(margin, number, " | ", shown, "\n");
-    out += str(std::string(margin.size() + number.size(), ' '), " | ", std::string(column - 1, ' '), "^\n");
+    out += str(std::string(margin.size() + number.size(), ' '), " | ", std::string(column - 1, ' '),
+               "^\n");
   }
   if (!d.hint.empty()) out += str("  help: ", d.hint, "\n");
   return out;

@@ -18,18 +18,20 @@ constexpr std::size_t kMaxIssues = 100;
 std::string token(std::string_view key) {
   std::string out = "/";
   for (char c : key) {
-    if (c == '~') out += "~0";
-    else if (c == '/') out += "~1";
-    else out.push_back(c);
+    if (c == '~')
+      out += "~0";
+    else if (c == '/')
+      out += "~1";
+    else
+      out.push_back(c);
   }
   return out;
 }
 
 bool has_type(const Json& v, std::string_view type) {
   if (type == "integer")
-    return v.is_integer() ||
-           (v.is_number() && std::trunc(v.as_double()) == v.as_double() &&
-            std::fabs(v.as_double()) < 9.2e18);
+    return v.is_integer() || (v.is_number() && std::trunc(v.as_double()) == v.as_double() &&
+                              std::fabs(v.as_double()) < 9.2e18);
   if (type == "number") return v.is_number();
   return type == Json::type_name(v.type());
 }
@@ -128,7 +130,8 @@ class Validator {
       double q = v.as_double() / step.as_double();
       fits = std::fabs(q - std::round(q)) <= 1e-9 * std::max(1.0, std::fabs(q));
     }
-    if (!fits) put(at, "multipleOf", str("must be a multiple of ", step.dump(), ", found ", v.dump()));
+    if (!fits)
+      put(at, "multipleOf", str("must be a multiple of ", step.dump(), ", found ", v.dump()));
   }
 
   void size(std::size_t n, const Json& schema, const std::string& at, const char* least,
@@ -150,7 +153,8 @@ class Validator {
       auto regex = Regex::compile(p.as_string());
       if (regex.ok()) {
         auto hit = regex->search(s);
-        if (!hit.ok()) put(at, "pattern", hit.error().message);
+        if (!hit.ok())
+          put(at, "pattern", hit.error().message);
         else if (!*hit)
           put(at, "pattern",
               str("must match the pattern ", p.as_string(), ", found ", describe_value(v)));
@@ -166,17 +170,20 @@ class Validator {
     if (schema["uniqueItems"] == Json(true)) {
       std::vector<std::pair<std::string, std::size_t>> seen;
       for (std::size_t i = 0; i < items.size(); ++i)
-        seen.emplace_back(items[i].is_number() ? Json(items[i].as_double()).dump() : items[i].dump(), i);
+        seen.emplace_back(
+            items[i].is_number() ? Json(items[i].as_double()).dump() : items[i].dump(), i);
       std::sort(seen.begin(), seen.end());
       for (std::size_t i = 1; i < seen.size(); ++i) {
         if (seen[i].first != seen[i - 1].first) continue;
-        put(at, "uniqueItems", str("elements ", seen[i - 1].second, " and ", seen[i].second,
-                                   " are the same; they must differ"));
+        put(at, "uniqueItems",
+            str("elements ", seen[i - 1].second, " and ", seen[i].second,
+                " are the same; they must differ"));
         break;
       }
     }
     if (const Json* s = schema.find("items"))
-      for (std::size_t i = 0; i < items.size(); ++i) check(items[i], *s, str(at, "/", i));
+      for (std::size_t i = 0; i < items.size(); ++i)
+        check(items[i], *s, str(at, "/", i));
   }
 
   void map(const Json& v, const Json& schema, const std::string& at) {
@@ -189,8 +196,10 @@ class Validator {
       if (const Json* s = properties.find(key)) {
         check(value, *s, at + token(key));
       } else if (const Json* more = schema.find("additionalProperties")) {
-        if (more->is_object()) check(value, *more, at + token(key));
-        else if (*more == Json(false)) unknown(key, properties, at);
+        if (more->is_object())
+          check(value, *more, at + token(key));
+        else if (*more == Json(false))
+          unknown(key, properties, at);
       }
     }
   }
@@ -198,7 +207,8 @@ class Validator {
   void unknown(const std::string& key, const Json& properties, const std::string& at) {
     std::vector<std::string_view> known;
     if (properties.is_object())
-      for (const auto& [k, s] : properties.as_object()) known.push_back(k);
+      for (const auto& [k, s] : properties.as_object())
+        known.push_back(k);
     put(at + token(key), "additionalProperties", str("\"", key, "\" is unknown"),
         did_you_mean(nearest_name_of(key, known)));
   }
@@ -218,12 +228,14 @@ bool is_date(std::string_view s) {
     return false;
   auto n = [&](std::size_t at, std::size_t length) {
     int v = 0;
-    for (std::size_t i = at; i < at + length; ++i) v = v * 10 + (s[i] - '0');
+    for (std::size_t i = at; i < at + length; ++i)
+      v = v * 10 + (s[i] - '0');
     return v;
   };
   using namespace std::chrono;
   return year_month_day(year(n(0, 4)), month(static_cast<unsigned>(n(5, 2))),
-                        day(static_cast<unsigned>(n(8, 2)))).ok();
+                        day(static_cast<unsigned>(n(8, 2))))
+      .ok();
 }
 
 // 12:30:00, 12:30:00.250Z, 12:30:00+08:00
@@ -234,7 +246,8 @@ bool is_time(std::string_view s) {
   s.remove_prefix(8);
   if (!s.empty() && s[0] == '.') {
     std::size_t n = 1;
-    while (n < s.size() && s[n] >= '0' && s[n] <= '9') ++n;
+    while (n < s.size() && s[n] >= '0' && s[n] <= '9')
+      ++n;
     if (n == 1) return false;
     s.remove_prefix(n);
   }
@@ -254,7 +267,8 @@ bool matches_format(std::string_view s, std::string_view format) {
   if (format == "duration") return parse_duration(s).ok();
   if (format == "size") return parse_size(s).ok();
   auto plain = [](std::string_view t) {
-    return std::all_of(t.begin(), t.end(), [](char c) { return static_cast<unsigned char>(c) > 0x20; });
+    return std::all_of(t.begin(), t.end(),
+                       [](char c) { return static_cast<unsigned char>(c) > 0x20; });
   };
   if (format == "email") {
     auto at = s.find('@');

@@ -1,10 +1,12 @@
 #pragma once
-// Schema: the JSON Schema keywords that inputs and gate forms are written with. A subset of 2020-12:
+// Schema: the JSON Schema keywords that inputs and gate forms are written with. A subset of
+// 2020-12:
 //   type (one or a list) enum const minimum maximum exclusiveMinimum exclusiveMaximum multipleOf
 //   minLength maxLength pattern format items minItems maxItems uniqueItems properties required
 //   additionalProperties default title description examples
 // Formats: date, time, date-time, duration (Pawl's: 1h30m), size (100MiB), email, uri.
-// Anything else is refused when the schema is read, never ignored: a keyword without effect is a trap.
+// Anything else is refused when the schema is read, never ignored: a keyword without effect is a
+// trap.
 
 #include <string>
 #include <string_view>
@@ -16,7 +18,7 @@ namespace pawl::core {
 
 struct SchemaIssue {
   std::string pointer;  // into the schema, or into the value
-  std::string code;     // unknown_keyword, wrong_type, bad_pattern, ... | the keyword that is violated
+  std::string code;  // unknown_keyword, wrong_type, bad_pattern, ... | the keyword that is violated
   std::string message;
   std::string hint;
 };

@@ -10,9 +10,9 @@ namespace pawl::core {
 namespace {
 
 constexpr unsigned kMaxDepth = 32;
-constexpr std::string_view kTypes[] = {"null", "boolean", "integer", "number",
-                                       "string", "array", "object"};
-constexpr std::string_view kFormats[] = {"date", "time", "date-time", "duration",
+constexpr std::string_view kTypes[] = {"null",   "boolean", "integer", "number",
+                                       "string", "array",   "object"};
+constexpr std::string_view kFormats[] = {"date", "time",  "date-time", "duration",
                                          "size", "email", "uri"};
 
 class Checker {
@@ -31,9 +31,12 @@ class Checker {
   static std::string token(std::string_view key) {
     std::string out = "/";
     for (char c : key) {
-      if (c == '~') out += "~0";
-      else if (c == '/') out += "~1";
-      else out.push_back(c);
+      if (c == '~')
+        out += "~0";
+      else if (c == '/')
+        out += "~1";
+      else
+        out.push_back(c);
     }
     return out;
   }
@@ -62,9 +65,7 @@ class Checker {
   }
   void pattern(const Json& v, const std::string& at, unsigned);
   void format(const Json& v, const std::string& at, unsigned);
-  void subschema(const Json& v, const std::string& at, unsigned depth) {
-    schema(v, at, depth + 1);
-  }
+  void subschema(const Json& v, const std::string& at, unsigned depth) { schema(v, at, depth + 1); }
   void properties(const Json& v, const std::string& at, unsigned depth);
   void required(const Json& v, const std::string& at, unsigned);
   void additional(const Json& v, const std::string& at, unsigned depth) {
@@ -109,7 +110,8 @@ struct KeywordTable {
 };
 
 void Checker::schema(const Json& s, const std::string& at, unsigned depth) {
-  if (depth > kMaxDepth) return put(at, "too_deep", str("schemas are nested more than ", kMaxDepth, " deep"));
+  if (depth > kMaxDepth)
+    return put(at, "too_deep", str("schemas are nested more than ", kMaxDepth, " deep"));
   if (!s.is_object()) return wrong(at, "a map of JSON Schema keywords", s);
   for (const auto& [key, value] : s.as_object()) {
     const Keyword* known = nullptr;
@@ -119,7 +121,8 @@ void Checker::schema(const Json& s, const std::string& at, unsigned depth) {
       (this->*known->read)(value, at + token(key), depth);
     } else if (key.substr(0, 2) != "x-") {
       std::vector<std::string_view> names;
-      for (const Keyword& k : KeywordTable::all) names.push_back(k.name);
+      for (const Keyword& k : KeywordTable::all)
+        names.push_back(k.name);
       put(at + token(key), "unknown_keyword", str("the keyword \"", key, "\" is unknown"),
           did_you_mean(nearest_name_of(key, names)));
     }
@@ -143,10 +146,13 @@ void Checker::type(const Json& v, const std::string& at, unsigned) {
       if (name.as_string() == t) return;
     std::vector<std::string_view> known(std::begin(kTypes), std::end(kTypes));
     std::string_view s = name.as_string();
-    std::string near = s == "int" ? "integer" : s == "float" || s == "double" ? "number"
-                       : s == "bool" ? "boolean" : s == "list" ? "array"
-                       : s == "map" || s == "dict" ? "object" : s == "str" || s == "text" ? "string"
-                       : nearest_name_of(s, known);
+    std::string near = s == "int"                      ? "integer"
+                       : s == "float" || s == "double" ? "number"
+                       : s == "bool"                   ? "boolean"
+                       : s == "list"                   ? "array"
+                       : s == "map" || s == "dict"     ? "object"
+                       : s == "str" || s == "text"     ? "string"
+                                                       : nearest_name_of(s, known);
     put(where, "unknown_type", str("the type \"", s, "\" is unknown"),
         near.empty() ? "types: null, boolean, integer, number, string, array, object"
                      : did_you_mean(near));
@@ -154,7 +160,8 @@ void Checker::type(const Json& v, const std::string& at, unsigned) {
   if (!v.is_array()) return one(v, at);
   if (v.size() == 0) return put(at, "wrong_type", "an empty list of types: no value fits");
   std::size_t i = 0;
-  for (const Json& t : v.as_array()) one(t, str(at, "/", i++));
+  for (const Json& t : v.as_array())
+    one(t, str(at, "/", i++));
 }
 
 void Checker::options(const Json& v, const std::string& at, unsigned) {
@@ -182,7 +189,8 @@ void Checker::format(const Json& v, const std::string& at, unsigned) {
 
 void Checker::properties(const Json& v, const std::string& at, unsigned depth) {
   if (!v.is_object()) return wrong(at, "a map of names and schemas", v);
-  for (const auto& [key, s] : v.as_object()) schema(s, at + token(key), depth + 1);
+  for (const auto& [key, s] : v.as_object())
+    schema(s, at + token(key), depth + 1);
 }
 
 void Checker::required(const Json& v, const std::string& at, unsigned) {

@@ -1,5 +1,5 @@
-// Templates: JSON values in whose strings expressions stand. Compiled to a tree of the same shape in
-// which whatever holds no expression is one shared constant.
+// Templates: JSON values in whose strings expressions stand. Compiled to a tree of the same shape
+// in which whatever holds no expression is one shared constant.
 
 #include "base/text.h"
 #include "core/expr.h"
@@ -16,7 +16,7 @@ struct TemplateNode {
   enum class Kind : std::uint8_t { constant, whole, concat, list, map };
   Kind kind = Kind::constant;
   Json constant;
-  std::vector<TemplatePiece> pieces;  // whole: one; concat: several
+  std::vector<TemplatePiece> pieces;                          // whole: one; concat: several
   std::vector<std::pair<std::string, TemplateNode>> members;  // list: keys are empty
 };
 
@@ -26,13 +26,16 @@ struct TemplateProgram {
 
 namespace {
 
-// Where the expression that begins at `at` (after `${{`) ends: the place of its `}}`, outside quotes.
+// Where the expression that begins at `at` (after `${{`) ends: the place of its `}}`, outside
+// quotes.
 std::size_t find_close(std::string_view s, std::size_t at) {
   char quote = 0;
   for (; at < s.size(); ++at) {
     if (quote != 0) {
-      if (s[at] == '\\' && quote == '"') ++at;
-      else if (s[at] == quote) quote = 0;
+      if (s[at] == '\\' && quote == '"')
+        ++at;
+      else if (s[at] == quote)
+        quote = 0;
     } else if (s[at] == '\'' || s[at] == '"') {
       quote = s[at];
     } else if (s[at] == '}' && at + 1 < s.size() && s[at + 1] == '}') {
@@ -45,9 +48,12 @@ std::size_t find_close(std::string_view s, std::size_t at) {
 std::string pointer_token(std::string_view key) {
   std::string out = "/";
   for (char c : key) {
-    if (c == '~') out += "~0";
-    else if (c == '/') out += "~1";
-    else out.push_back(c);
+    if (c == '~')
+      out += "~0";
+    else if (c == '/')
+      out += "~1";
+    else
+      out.push_back(c);
   }
   return out;
 }
@@ -71,9 +77,9 @@ class Compiler {
     } else if (value.is_object()) {
       for (const auto& [k, v] : value.as_object()) {
         if (k.find("${{") != k.npos)
-          errors_.push_back({pointer, {0, "bad_expression",
-                                       str("an expression in the key \"", k, "\""),
-                                       "expressions stand in values only"}});
+          errors_.push_back({pointer,
+                             {0, "bad_expression", str("an expression in the key \"", k, "\""),
+                              "expressions stand in values only"}});
         out.members.emplace_back(k, TemplateNode{});
         any |= compile(v, pointer + pointer_token(k), out.members.back().second);
       }
@@ -110,8 +116,9 @@ class Compiler {
       if (close == s.npos) {
         std::string_view rest = s.substr(open + 3);
         bool quote = rest.find("}}") != rest.npos;
-        errors_.push_back({pointer, {open, "bad_expression", "`${{` without its `}}`",
-                                     quote ? "a quote before it is not closed" : ""}});
+        errors_.push_back({pointer,
+                           {open, "bad_expression", "`${{` without its `}}`",
+                            quote ? "a quote before it is not closed" : ""}});
         return true;
       }
       ExprError error;
@@ -141,7 +148,8 @@ Result<Json> render_node(const TemplateNode& n, const Scope& scope, const std::s
     return e;
   };
   switch (n.kind) {
-    case TemplateNode::Kind::constant: return n.constant;
+    case TemplateNode::Kind::constant:
+      return n.constant;
     case TemplateNode::Kind::whole: {
       auto r = n.pieces[0].expr->evaluate(scope);
       if (!r.ok()) return at(std::move(r).error());
@@ -154,8 +162,10 @@ Result<Json> render_node(const TemplateNode& n, const Scope& scope, const std::s
         if (!p.expr) continue;
         auto r = p.expr->evaluate(scope);
         if (!r.ok()) return at(std::move(r).error());
-        if (r->is_string()) out += r->as_string();
-        else if (!r->is_null()) r->dump_to(out);
+        if (r->is_string())
+          out += r->as_string();
+        else if (!r->is_null())
+          r->dump_to(out);
         if (out.size() > kMaxTextResult)
           return at({Errc::too_large, str("a text longer than ", kMaxTextResult, " bytes")});
       }
@@ -185,7 +195,8 @@ void collect(const TemplateNode& n, const std::string& pointer,
     if (p.expr) out.push_back({&*p.expr, pointer, p.offset});
   std::size_t i = 0;
   for (const auto& [k, m] : n.members) {
-    collect(m, n.kind == TemplateNode::Kind::list ? str(pointer, "/", i) : pointer + pointer_token(k),
+    collect(m,
+            n.kind == TemplateNode::Kind::list ? str(pointer, "/", i) : pointer + pointer_token(k),
             out);
     ++i;
   }
@@ -202,8 +213,7 @@ std::optional<std::string_view> whole_expression(std::string_view text) {
 }
 
 std::optional<Template> Template::compile(const Json& value, const TaskNames& names,
-                                          std::vector<TemplateError>& errors,
-                                          std::size_t max_bytes,
+                                          std::vector<TemplateError>& errors, std::size_t max_bytes,
                                           const std::function<void(const Located&)>& visit) {
   std::size_t before = errors.size();
   auto program = std::make_shared<TemplateProgram>();
@@ -211,7 +221,8 @@ std::optional<Template> Template::compile(const Json& value, const TaskNames& na
   if (visit && dynamic) {
     std::vector<Located> all;
     collect(program->root, "", all);
-    for (const Located& l : all) visit(l);
+    for (const Located& l : all)
+      visit(l);
   }
   if (errors.size() > before) return std::nullopt;
   Template t;
@@ -247,7 +258,8 @@ std::vector<const Expr*> Template::expressions() const {
   std::vector<const Expr*> out;
   std::vector<Located> all;
   if (exprs_ != nullptr) collect(exprs_->root, "", all);
-  for (const Located& l : all) out.push_back(l.expr);
+  for (const Located& l : all)
+    out.push_back(l.expr);
   return out;
 }
 

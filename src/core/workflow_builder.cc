@@ -17,7 +17,8 @@ void WorkflowBuilder::reserve(std::size_t tasks, std::size_t name_bytes) {
   workflow_->names_.reserve(name_bytes);
   workflow_->needs_at_.reserve(tasks + 1);
   std::size_t slots = 64;
-  while (slots < tasks + tasks / 2) slots *= 2;
+  while (slots < tasks + tasks / 2)
+    slots *= 2;
   if (slots > table_.size() && workflow_->nodes_.empty()) table_.assign(slots, 0);
 }
 
@@ -33,7 +34,8 @@ void WorkflowBuilder::grow_table() {
     if (entry == 0) continue;
     auto task = static_cast<TaskId>(entry) - 1;
     std::size_t slot = name_hash(workflow_->nodes_[task].parent, workflow_->own_name(task)) & mask;
-    while (table_[slot] != 0) slot = (slot + 1) & mask;
+    while (table_[slot] != 0)
+      slot = (slot + 1) & mask;
     table_[slot] = entry;
   }
 }
@@ -65,7 +67,8 @@ TaskId WorkflowBuilder::add_task(std::string_view name, TaskId group, bool is_fi
   w.names_.push_back('\0');
   std::uint64_t h = name_hash(group, name);
   std::size_t mask = table_.size() - 1, slot = h & mask;
-  while (table_[slot] != 0) slot = (slot + 1) & mask;
+  while (table_[slot] != 0)
+    slot = (slot + 1) & mask;
   table_[slot] = (h >> 32 << 32) | (task + std::uint64_t{1});
   if (group == kNoTask) (is_finally ? w.finals_ : w.roots_).push_back(task);
   return task;
@@ -81,7 +84,8 @@ std::uint32_t WorkflowBuilder::add_def(TaskDef def) {
 void WorkflowBuilder::set_needs(TaskId task, std::span<const TaskId> needs) {
   Workflow& w = *workflow_;
   PAWL_ASSERT(!needs_closed_ && task + std::size_t{1} >= w.needs_at_.size());
-  while (w.needs_at_.size() <= task) w.needs_at_.push_back(static_cast<std::uint32_t>(w.needs_.size()));
+  while (w.needs_at_.size() <= task)
+    w.needs_at_.push_back(static_cast<std::uint32_t>(w.needs_.size()));
   w.needs_.insert(w.needs_.end(), needs.begin(), needs.end());
   w.needs_at_.push_back(static_cast<std::uint32_t>(w.needs_.size()));
 }
@@ -100,13 +104,17 @@ void WorkflowBuilder::make_dependents() {
   Workflow& w = *workflow_;
   std::size_t n = w.nodes_.size();
   w.dependents_at_.assign(n + 1, 0);
-  for (TaskId need : w.needs_) ++w.dependents_at_[need + 1];
-  for (std::size_t i = 0; i < n; ++i) w.dependents_at_[i + 1] += w.dependents_at_[i];
+  for (TaskId need : w.needs_)
+    ++w.dependents_at_[need + 1];
+  for (std::size_t i = 0; i < n; ++i)
+    w.dependents_at_[i + 1] += w.dependents_at_[i];
   w.dependents_.resize(w.needs_.size());
   // Fill from each row's start, moving it; then the starts are the former ends: shift them back.
   for (TaskId task = 0; task < n; ++task)
-    for (TaskId need : w.needs(task)) w.dependents_[w.dependents_at_[need]++] = task;
-  for (std::size_t i = n; i > 0; --i) w.dependents_at_[i] = w.dependents_at_[i - 1];
+    for (TaskId need : w.needs(task))
+      w.dependents_[w.dependents_at_[need]++] = task;
+  for (std::size_t i = n; i > 0; --i)
+    w.dependents_at_[i] = w.dependents_at_[i - 1];
   w.dependents_at_[0] = 0;
 }
 
@@ -136,18 +144,26 @@ std::vector<std::vector<TaskId>> WorkflowBuilder::find_cycles(std::size_t max) {
       walk.push_back(here);
       seen_at[here] = static_cast<std::uint32_t>(walk.size());
       for (TaskId need : w.needs(here))
-        if (waiting[need] != 0) { here = need; break; }
+        if (waiting[need] != 0) {
+          here = need;
+          break;
+        }
     }
     std::vector<TaskId> cycle(walk.begin() + seen_at[here] - 1, walk.end());
-    for (TaskId s : walk) seen_at[s] = 0;
+    for (TaskId s : walk)
+      seen_at[s] = 0;
     std::rotate(cycle.begin(), std::min_element(cycle.begin(), cycle.end()), cycle.end());
     std::size_t from = order.size();
-    for (TaskId c : cycle) { waiting[c] = 0; order.push_back(c); }
+    for (TaskId c : cycle) {
+      waiting[c] = 0;
+      order.push_back(c);
+    }
     settle(from);
     cycles.push_back(std::move(cycle));
   }
   ranks_.assign(n, 0);
-  for (std::uint32_t i = 0; i < order.size(); ++i) ranks_[order[i]] = i;
+  for (std::uint32_t i = 0; i < order.size(); ++i)
+    ranks_[order[i]] = i;
   return cycles;
 }
 
@@ -163,7 +179,8 @@ void WorkflowBuilder::make_members() {
   };
   for (const TaskNode& n : w.nodes_)
     if (n.parent != kNoTask) ++counts[ordinal(n.parent) + 1];
-  for (std::size_t i = 1; i < counts.size(); ++i) counts[i] += counts[i - 1];
+  for (std::size_t i = 1; i < counts.size(); ++i)
+    counts[i] += counts[i - 1];
   w.members_at_ = counts;
   w.members_.resize(counts.back());
   for (TaskId t = 0; t < w.nodes_.size(); ++t)
@@ -180,9 +197,11 @@ void WorkflowBuilder::make_paths() {
     hashes[t] = path_hash(parent == kNoTask ? kPathSeed : hashes[parent], w.own_name(t));
   }
   w.by_path_.resize(n);
-  for (TaskId t = 0; t < n; ++t) w.by_path_[t] = t;
-  std::sort(w.by_path_.begin(), w.by_path_.end(),
-            [&](TaskId a, TaskId b) { return hashes[a] != hashes[b] ? hashes[a] < hashes[b] : a < b; });
+  for (TaskId t = 0; t < n; ++t)
+    w.by_path_[t] = t;
+  std::sort(w.by_path_.begin(), w.by_path_.end(), [&](TaskId a, TaskId b) {
+    return hashes[a] != hashes[b] ? hashes[a] < hashes[b] : a < b;
+  });
 }
 
 Result<std::shared_ptr<const Workflow>> WorkflowBuilder::finish() {
@@ -191,7 +210,8 @@ Result<std::shared_ptr<const Workflow>> WorkflowBuilder::finish() {
     auto cycles = find_cycles(1);
     if (!cycles.empty()) {
       std::string path;
-      for (TaskId t : cycles[0]) path += str(w.path(t), " -> ");
+      for (TaskId t : cycles[0])
+        path += str(w.path(t), " -> ");
       return Error{Errc::invalid_workflow,
                    str("tasks need each other in a circle: ", path, w.path(cycles[0][0]))};
     }
@@ -200,11 +220,13 @@ Result<std::shared_ptr<const Workflow>> WorkflowBuilder::finish() {
   table_.shrink_to_fit();
   ranks_.clear();
   ranks_.shrink_to_fit();
-  for (const TaskNode& n : w.nodes_) PAWL_ASSERT(n.def < w.defs.size());
+  for (const TaskNode& n : w.nodes_)
+    PAWL_ASSERT(n.def < w.defs.size());
   make_members();
   make_paths();
   w.constrained_ = w.concurrency.has_value();
-  for (const TaskDef& d : w.defs) w.constrained_ = w.constrained_ || !d.resources.empty();
+  for (const TaskDef& d : w.defs)
+    w.constrained_ = w.constrained_ || !d.resources.empty();
   w.nodes_.shrink_to_fit();
   w.names_.shrink_to_fit();
   w.needs_at_.shrink_to_fit();

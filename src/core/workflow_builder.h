@@ -30,7 +30,8 @@ class WorkflowBuilder {
   TaskId add_task(std::string_view name, TaskId group, bool is_finally, std::uint32_t line);
   // The task's id in that group, or kNoTask.
   TaskId find(TaskId group, std::string_view name) const;
-  // REQUIRES: tasks come in increasing order; needs are in the task's own group, distinct, not itself.
+  // REQUIRES: tasks come in increasing order; needs are in the task's own group, distinct, not
+  // itself.
   void set_needs(TaskId task, std::span<const TaskId> needs);
   std::uint32_t add_def(TaskDef def);
   void set_def(TaskId task, std::uint32_t def) { workflow_->nodes_[task].def = def; }

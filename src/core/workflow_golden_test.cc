@@ -1,6 +1,6 @@
-// Golden tests of workflow files: tests/golden/workflow/NAME.yaml (or .json) and NAME.expected, which
-// holds every finding as the command line shows it, or "valid" and the tasks as they were understood.
-// PAWL_ACCEPT=1 rewrites what differs.
+// Golden tests of workflow files: tests/golden/workflow/NAME.yaml (or .json) and NAME.expected,
+// which holds every finding as the command line shows it, or "valid" and the tasks as they were
+// understood. PAWL_ACCEPT=1 rewrites what differs.
 
 #include <gtest/gtest.h>
 
@@ -32,7 +32,8 @@ std::string describe(const Workflow& w) {
   for (TaskId t = 0; t < w.task_count(); ++t) {
     const TaskDef& d = w.def(t);
     out += str("  ", w.path(t), ": ", d.action.empty() ? "group" : d.action);
-    for (TaskId need : w.needs(t)) out += str(" <- ", w.own_name(need));
+    for (TaskId need : w.needs(t))
+      out += str(" <- ", w.own_name(need));
     if (w.node(t).is_finally) out += " finally";
     out += "\n";
   }
@@ -70,7 +71,8 @@ TEST(WorkflowGolden, EveryFileSaysWhatItIsExpectedTo) {
     std::string got = outcome(file);
     fs::path expected = fs::path(file).replace_extension(".expected");
     if (accept) {
-      if (!fs::exists(expected) || read(expected) != got) std::ofstream(expected, std::ios::binary) << got;
+      if (!fs::exists(expected) || read(expected) != got)
+        std::ofstream(expected, std::ios::binary) << got;
       continue;
     }
     EXPECT_EQ(got, read(expected)) << file.filename();

@@ -16,18 +16,12 @@ WorkflowParser::WorkflowParser(const Doc& doc, std::span<const std::string> acti
 struct RootTables {
   using P = WorkflowParser;
   static constexpr P::Field<Workflow> root[] = {
-      {"pawl", &P::root_version},
-      {"$schema", &P::root_schema},
-      {"name", &P::root_name},
-      {"title", &P::root_title},
-      {"priority", &P::root_priority},
-      {"inputs", &P::root_inputs},
-      {"run_name", &P::root_run_name},
-      {"concurrency", &P::root_concurrency},
-      {"defaults", &P::root_defaults},
-      {"tasks", &P::root_tasks},
-      {"finally", &P::root_finally},
-      {"outputs", &P::root_outputs},
+      {"pawl", &P::root_version},      {"$schema", &P::root_schema},
+      {"name", &P::root_name},         {"title", &P::root_title},
+      {"priority", &P::root_priority}, {"inputs", &P::root_inputs},
+      {"run_name", &P::root_run_name}, {"concurrency", &P::root_concurrency},
+      {"defaults", &P::root_defaults}, {"tasks", &P::root_tasks},
+      {"finally", &P::root_finally},   {"outputs", &P::root_outputs},
       {"verdict", &P::root_verdict},
   };
   static constexpr P::Field<Concurrency> concurrency[] = {
@@ -77,10 +71,12 @@ void WorkflowParser::root_name(DocRef v, Workflow& w) {
     bool fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
     good.push_back(fine ? c : '-');
   }
-  while (!good.empty() && (good[0] == '-' || good[0] == '_')) good.erase(0, 1);
+  while (!good.empty() && (good[0] == '-' || good[0] == '_'))
+    good.erase(0, 1);
   good.resize(std::min<std::size_t>(good.size(), 63));
   if (good == w.name && !good.empty()) return;
-  while (!good.empty() && good.back() == '-') good.pop_back();
+  while (!good.empty() && good.back() == '-')
+    good.pop_back();
   out_.error(v, "bad_name", str(found(v), " cannot be the name of a workflow"),
              str("up to 63 of a-z, 0-9, _ and -, beginning with a letter or digit",
                  good.empty() ? "" : ": ", good));
@@ -111,7 +107,8 @@ void WorkflowParser::root_run_name(DocRef v, Workflow& w) {
 void WorkflowParser::root_inputs(DocRef v, Workflow& w) {
   if (v.is_null()) return;
   if (!is_map(v, "a map of inputs")) return;
-  for (auto [key, value] : v.members()) input_names_.push_back(key.text());
+  for (auto [key, value] : v.members())
+    input_names_.push_back(key.text());
   read_inputs(v, w.inputs, false);
 }
 
@@ -164,7 +161,8 @@ void WorkflowParser::root_finally(DocRef v, Workflow&) {
 void WorkflowParser::read_results() {
   Workflow& w = builder_.workflow();
   if (outputs_ && !outputs_.is_null() && is_map(outputs_, "a map of the run's outputs")) {
-    for (auto [key, value] : outputs_.members()) name_like(key, "an output", true);
+    for (auto [key, value] : outputs_.members())
+      name_like(key, "an output", true);
     make_template(outputs_, {"the run's `outputs`"}, nullptr, w.outputs);
   }
   if (verdict_) {

@@ -28,7 +28,7 @@ struct ExprRules {
   std::string_view where;  // "`if`", for messages
   bool tasks = true;
   bool params = false;
-  bool item = false;       // in a fan-out
+  bool item = false;  // in a fan-out
   bool secrets = false;
 };
 
@@ -56,7 +56,14 @@ struct Defaults {
 
 // What a task is decides which fields it may have.
 enum TaskKind : unsigned {
-  kShell = 1, kHttp = 2, kNoop = 4, kApp = 8, kSleep = 16, kGate = 32, kChild = 64, kGroup = 128,
+  kShell = 1,
+  kHttp = 2,
+  kNoop = 4,
+  kApp = 8,
+  kSleep = 16,
+  kGate = 32,
+  kChild = 64,
+  kGroup = 128,
   kWorkerKinds = kShell | kHttp | kNoop | kApp,
   kLeafKinds = kWorkerKinds | kSleep | kGate | kChild,
   kAnyKind = kLeafKinds | kGroup,
@@ -77,13 +84,13 @@ struct TaskDraft {
 
 class WorkflowParser {
  public:
-  WorkflowParser(const Doc& doc, std::span<const std::string> actions,
-                 const WorkflowLimits& limits, Findings& findings);
+  WorkflowParser(const Doc& doc, std::span<const std::string> actions, const WorkflowLimits& limits,
+                 Findings& findings);
   // Null where there were errors.
   std::shared_ptr<const Workflow> read();
 
  private:
-  friend struct RootTables;    // the tables of fields, each beside its readers
+  friend struct RootTables;  // the tables of fields, each beside its readers
   friend struct PolicyTables;
   friend struct TaskTables;
   friend struct WithTables;
@@ -99,8 +106,8 @@ class WorkflowParser {
   template <typename Target>
   void fields(DocRef object, std::string_view what, std::span<const Field<Target>> table,
               Target& into);
-  DocRef choose_fields(DocRef object, std::string_view what, std::span<const std::string_view> names,
-                       std::span<DocRef> found);
+  DocRef choose_fields(DocRef object, std::string_view what,
+                       std::span<const std::string_view> names, std::span<DocRef> found);
   bool is_map(DocRef v, std::string_view expected);
   bool is_list(DocRef v, std::string_view expected);
   void wrong_type(DocRef v, std::string_view expected, std::string hint = {});
@@ -140,8 +147,14 @@ class WorkflowParser {
   void root_defaults(DocRef v, Workflow& w);
   void root_tasks(DocRef v, Workflow& w);
   void root_finally(DocRef v, Workflow& w);
-  void root_outputs(DocRef v, Workflow& w) { (void)w; outputs_ = v; }
-  void root_verdict(DocRef v, Workflow& w) { (void)w; verdict_ = v; }
+  void root_outputs(DocRef v, Workflow& w) {
+    (void)w;
+    outputs_ = v;
+  }
+  void root_verdict(DocRef v, Workflow& w) {
+    (void)w;
+    verdict_ = v;
+  }
   void concurrency_key(DocRef v, Concurrency& c);
   void concurrency_limit(DocRef v, Concurrency& c);
   void concurrency_on_conflict(DocRef v, Concurrency& c);
@@ -179,7 +192,11 @@ class WorkflowParser {
   void read_queue(DocRef v, std::string& into);
   void read_priority(DocRef v, std::int32_t& into);
   void read_resources(DocRef v, std::vector<Resource>& into);
-  struct RuleDraft { RecoverRule rule; TaskDraft* task; bool has_action = false, has_change = false; };
+  struct RuleDraft {
+    RecoverRule rule;
+    TaskDraft* task;
+    bool has_action = false, has_change = false;
+  };
   void read_recover(DocRef v, TaskDraft* task, std::vector<RecoverRule>& into);
   void rule_on(DocRef v, RuleDraft& r);
   void rule_set(DocRef v, RuleDraft& r);
@@ -240,7 +257,10 @@ class WorkflowParser {
 
   // -- `with`, by action: workflow_parse_with.cc
   void read_with(TaskDraft& t, DocRef v);
-  struct WithDraft { TaskDraft* task; unsigned seen = 0; };
+  struct WithDraft {
+    TaskDraft* task;
+    unsigned seen = 0;
+  };
   void with_any(DocRef, WithDraft&) {}
   void with_text(DocRef v, WithDraft&);
   void with_flag(DocRef v, WithDraft&);
@@ -263,14 +283,18 @@ class WorkflowParser {
   WorkflowBuilder builder_;
   DocRef outputs_, verdict_;
   std::vector<std::string_view> input_names_;
-  std::vector<Defaults> defaults_;                        // 0: the file's
+  std::vector<Defaults> defaults_;                            // 0: the file's
   std::unordered_map<TaskId, std::uint32_t> group_defaults_;  // where a group has its own
-  std::vector<std::uint32_t> sources_;                    // by task: its node in the Doc
+  std::vector<std::uint32_t> sources_;                        // by task: its node in the Doc
   std::vector<bool> groups_;
-  std::vector<bool> needs_unknown_;                       // by task: its needs have errors
+  std::vector<bool> needs_unknown_;  // by task: its needs have errors
   std::vector<TaskId> needs_buffer_;
-  std::vector<TaskId> last_needed_by_;                    // by task: finds duplicate needs
-  struct Shared { std::uint32_t source; TaskId group; std::uint32_t defaults, def; };
+  std::vector<TaskId> last_needed_by_;  // by task: finds duplicate needs
+  struct Shared {
+    std::uint32_t source;
+    TaskId group;
+    std::uint32_t defaults, def;
+  };
   std::unordered_multimap<std::uint64_t, Shared> shared_;
   std::unordered_map<std::uint32_t, std::vector<TaskRead>> reads_;  // by def
   bool too_many_tasks_ = false, graph_known_ = false;
@@ -285,7 +309,8 @@ void WorkflowParser::fields(DocRef object, std::string_view what,
   std::string_view names[40];
   DocRef values[40];
   PAWL_ASSERT(table.size() <= 40);
-  for (std::size_t i = 0; i < table.size(); ++i) names[i] = table[i].name;
+  for (std::size_t i = 0; i < table.size(); ++i)
+    names[i] = table[i].name;
   choose_fields(object, what, {names, table.size()}, {values, table.size()});
   for (std::size_t i = 0; i < table.size(); ++i)
     if (values[i]) (this->*table[i].read)(values[i], into);

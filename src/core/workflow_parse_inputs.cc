@@ -37,18 +37,20 @@ void WorkflowParser::read_input_entry(DocRef key, DocRef v, InputDef& into, bool
   if (fallback && out_.error_count() == before) {
     for (const SchemaIssue& i : validate(fallback.to_json(), schema))
       out_.error(fallback.locate(i.pointer), "bad_default",
-                 str("the default of \"", key.text(), "\" breaks its own schema: ", i.message), i.hint);
+                 str("the default of \"", key.text(), "\" breaks its own schema: ", i.message),
+                 i.hint);
     if (into.required)
       out_.warning(fallback, "unused_default",
                    str("\"", key.text(), "\" is required: its default is never used"));
   }
   // An example that does not validate misleads whoever copies it.
-  if (DocRef examples = v.find("examples"); examples && examples.is_array() &&
-                                            out_.error_count() == before)
+  if (DocRef examples = v.find("examples");
+      examples && examples.is_array() && out_.error_count() == before)
     for (DocRef e : examples.elements())
       for (const SchemaIssue& i : validate(e.to_json(), schema))
-        out_.warning(e, "bad_example",
-                     str("this example of \"", key.text(), "\" breaks its own schema: ", i.message));
+        out_.warning(
+            e, "bad_example",
+            str("this example of \"", key.text(), "\" breaks its own schema: ", i.message));
   if (dynamic(fallback ? fallback : key))
     out_.error(fallback, "expression_not_allowed", "an expression cannot be a default",
                "compute it in `params`: coalesce(inputs.x, ...)");

@@ -36,18 +36,13 @@ struct PolicyTables {
       {"heartbeat", &P::timeout_heartbeat},
   };
   static constexpr P::Field<P::RuleDraft> rule[] = {
-      {"on", &P::rule_on},
-      {"set", &P::rule_set},
-      {"resume", &P::rule_resume},
-      {"action", &P::rule_action},
-      {"max", &P::rule_max},
-      {"run", &P::rule_run},
+      {"on", &P::rule_on},         {"set", &P::rule_set}, {"resume", &P::rule_resume},
+      {"action", &P::rule_action}, {"max", &P::rule_max}, {"run", &P::rule_run},
   };
 };
 
 void WorkflowParser::read_defaults(DocRef v, Defaults& into) {
-  if (is_map(v, "a map of defaults"))
-    fields<Defaults>(v, "defaults", PolicyTables::defaults, into);
+  if (is_map(v, "a map of defaults")) fields<Defaults>(v, "defaults", PolicyTables::defaults, into);
 }
 
 void WorkflowParser::defaults_env(DocRef v, Defaults& d) {
@@ -120,8 +115,10 @@ void WorkflowParser::backoff_max(DocRef v, RetryPolicy& r) { duration(v, r.max);
 void WorkflowParser::backoff_jitter(DocRef v, RetryPolicy& r) { number(v, 0, 1, r.jitter); }
 
 void WorkflowParser::read_timeout(DocRef v, Timeouts& into) {
-  if (v.is_object()) fields<Timeouts>(v, "timeout", PolicyTables::timeout, into);
-  else duration(v, into.attempt);
+  if (v.is_object())
+    fields<Timeouts>(v, "timeout", PolicyTables::timeout, into);
+  else
+    duration(v, into.attempt);
 }
 
 void WorkflowParser::read_queue(DocRef v, std::string& into) {
@@ -158,10 +155,12 @@ void WorkflowParser::read_recover(DocRef v, TaskDraft* task, std::vector<Recover
     RuleDraft r{{}, task};
     fields<RuleDraft>(e, "a recover rule", PolicyTables::rule, r);
     if (!e.find("on"))
-      out_.error(e, "missing_field", "the rule has no `on`", "on: a failure class, or a list of them");
+      out_.error(e, "missing_field", "the rule has no `on`",
+                 "on: a failure class, or a list of them");
     if (r.has_action && r.rule.action != RecoverAction::retry && r.has_change)
       out_.error(e, "contradiction",
-                 str("`set`, `resume` and `run` prepare another attempt; there is none where the action is ",
+                 str("`set`, `resume` and `run` prepare another attempt; there is none where the "
+                     "action is ",
                      r.rule.action == RecoverAction::pause ? "pause" : "fail"));
     // A rule without a bound takes all failures of its classes: none is left for those below it.
     if (r.rule.on != 0 && (r.rule.on & ~covered) == 0)
@@ -191,7 +190,8 @@ void WorkflowParser::rule_on(DocRef v, RuleDraft& r) {
   };
   if (!v.is_array()) return one(v);
   if (v.size() == 0) out_.error(v, "missing_field", "the rule names no failure class");
-  for (DocRef c : v.elements()) one(c);
+  for (DocRef c : v.elements())
+    one(c);
 }
 
 void WorkflowParser::rule_set(DocRef v, RuleDraft& r) {

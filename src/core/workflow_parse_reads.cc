@@ -16,11 +16,13 @@ void WorkflowParser::check_task_reads() {
     if (!DocRef(doc_, sources_[t]).is_object()) continue;
     auto it = reads_.find(w.node(t).def);
     if (it == reads_.end()) continue;
-    for (const TaskRead& r : it->second) check_task_read(t, r);
+    for (const TaskRead& r : it->second)
+      check_task_read(t, r);
     if (visits_left_ == 0) {
-      out_.warning(DocRef(doc_, sources_[t]), "unchecked",
-                   "from here on it was not checked whether expressions read tasks that are upstream",
-                   "the graph is too large for it; a run says so when it comes there");
+      out_.warning(
+          DocRef(doc_, sources_[t]), "unchecked",
+          "from here on it was not checked whether expressions read tasks that are upstream",
+          "the graph is too large for it; a run says so when it comes there");
       return;
     }
   }
@@ -50,22 +52,27 @@ void WorkflowParser::check_task_read(TaskId task, const TaskRead& read) {
     TaskId mine = task, theirs = read.task;
     auto depth = [&](TaskId t) {
       std::size_t n = 0;
-      for (; w.node(t).parent != kNoTask; t = w.node(t).parent) ++n;
+      for (; w.node(t).parent != kNoTask; t = w.node(t).parent)
+        ++n;
       return n;
     };
-    while (depth(mine) > depth(theirs)) mine = w.node(mine).parent;
-    while (depth(theirs) > depth(mine)) theirs = w.node(theirs).parent;
+    while (depth(mine) > depth(theirs))
+      mine = w.node(mine).parent;
+    while (depth(theirs) > depth(mine))
+      theirs = w.node(theirs).parent;
     while (w.node(mine).parent != w.node(theirs).parent) {
       mine = w.node(mine).parent;
       theirs = w.node(theirs).parent;
     }
-    if (mine == theirs) hint = "a task cannot read the group it stands in";
+    if (mine == theirs)
+      hint = "a task cannot read the group it stands in";
     else
       hint = str("add it: \"", w.path(mine), "\" needs [", w.own_name(theirs), "]");
   }
-  error_in_text(at, read.offset, "not_upstream",
-                str("\"", name, "\" reads ", read.text, ", but \"", path, "\" is not upstream of it"),
-                std::move(hint));
+  error_in_text(
+      at, read.offset, "not_upstream",
+      str("\"", name, "\" reads ", read.text, ", but \"", path, "\" is not upstream of it"),
+      std::move(hint));
 }
 
 // Does `read` end before `task` begins? True too where needs on the way are not known.
@@ -73,11 +80,13 @@ bool WorkflowParser::is_upstream(TaskId task, TaskId read) {
   const Workflow& w = builder_.workflow();
   // Reaching a group around `read` is reaching it.
   std::vector<TaskId> targets;
-  for (TaskId t = read; t != kNoTask; t = w.node(t).parent) targets.push_back(t);
+  for (TaskId t = read; t != kNoTask; t = w.node(t).parent)
+    targets.push_back(t);
   if (visited_.empty()) visited_.assign(w.task_count(), 0);
   ++visit_;
   std::vector<TaskId> todo;
-  for (TaskId t = task; t != kNoTask; t = w.node(t).parent) todo.push_back(t);
+  for (TaskId t = task; t != kNoTask; t = w.node(t).parent)
+    todo.push_back(t);
   const auto& ranks = builder_.ranks();
   while (!todo.empty()) {
     TaskId t = todo.back();
@@ -93,7 +102,8 @@ bool WorkflowParser::is_upstream(TaskId task, TaskId read) {
       // Among siblings, what stands earlier in the order than the target does not lead to it.
       bool useless = false;
       for (TaskId target : targets)
-        useless = useless || (w.node(target).parent == w.node(need).parent && ranks[need] < ranks[target]);
+        useless = useless ||
+                  (w.node(target).parent == w.node(need).parent && ranks[need] < ranks[target]);
       if (!useless) todo.push_back(need);
     }
   }

@@ -45,14 +45,22 @@ constexpr unsigned kActionKinds[] = {kShell, kHttp, kNoop, kSleep, kGate, kChild
 
 std::string_view kind_words(unsigned kind) {
   switch (kind) {
-    case kShell: return "a shell task";
-    case kHttp: return "an http task";
-    case kNoop: return "a noop task";
-    case kSleep: return "a sleep task";
-    case kGate: return "a gate";
-    case kChild: return "a workflow task";
-    case kGroup: return "a group";
-    default: return "this task";
+    case kShell:
+      return "a shell task";
+    case kHttp:
+      return "an http task";
+    case kNoop:
+      return "a noop task";
+    case kSleep:
+      return "a sleep task";
+    case kGate:
+      return "a gate";
+    case kChild:
+      return "a workflow task";
+    case kGroup:
+      return "a group";
+    default:
+      return "this task";
   }
 }
 
@@ -66,12 +74,15 @@ std::string misplaced_hint(std::string_view field, unsigned kind) {
     return "give it to the group's tasks, or put it under the group's `defaults:`";
   }
   if (field == "with" && kind == kShell) return "shell tasks take `run` or `args`, `env` and `cwd`";
-  if (field == "timeout" && kind == kGate) return "a gate's own timeout stands in `with: {timeout: 24h}`";
+  if (field == "timeout" && kind == kGate)
+    return "a gate's own timeout stands in `with: {timeout: 24h}`";
   if (field == "timeout" && kind == kSleep) return "it ends when its time has come";
   if (field == "outputs") return "a task puts out what it writes to the file $PAWL_OUTPUT";
   if (field == "defaults") return "defaults stand at the top of the file or in a group";
-  if (field == "run" || field == "args" || field == "shell") return "only `action: shell` runs commands";
-  if (field == "env" || field == "cwd" || field == "kill_after") return "only tasks with a process of their own have it";
+  if (field == "run" || field == "args" || field == "shell")
+    return "only `action: shell` runs commands";
+  if (field == "env" || field == "cwd" || field == "kill_after")
+    return "only tasks with a process of their own have it";
   if (kind == kSleep || kind == kGate) return "no worker runs it";
   return "";
 }
@@ -91,8 +102,10 @@ bool WorkflowParser::read_kind(TaskDraft& t) {
     if (t.node.find("run") || t.node.find("args")) return true;
     // A misspelt one is reported as such, and is enough.
     for (auto [key, value] : t.node.members()) {
-      std::string near = nearest_name_of(key.text(), {"run", "args", "action", "tasks", "needs", "if"});
-      if (key.text() != near && (near == "run" || near == "args" || near == "action" || near == "tasks"))
+      std::string near =
+          nearest_name_of(key.text(), {"run", "args", "action", "tasks", "needs", "if"});
+      if (key.text() != near &&
+          (near == "run" || near == "args" || near == "action" || near == "tasks"))
         return false;
     }
     out_.error(DocRef(doc_, t.node.index() - 1), "missing_field",
@@ -108,8 +121,10 @@ bool WorkflowParser::read_kind(TaskDraft& t) {
   for (std::size_t i = 0; i < std::size(kActions); ++i)
     if (action.text() == kActions[i]) {
       t.kind = kActionKinds[i];
-      t.def.executor = t.kind == kSleep ? Executor::sleep : t.kind == kGate ? Executor::gate
-                       : t.kind == kChild ? Executor::workflow : Executor::worker;
+      t.def.executor = t.kind == kSleep   ? Executor::sleep
+                       : t.kind == kGate  ? Executor::gate
+                       : t.kind == kChild ? Executor::workflow
+                                          : Executor::worker;
       return true;
     }
   t.kind = kApp;
@@ -117,8 +132,10 @@ bool WorkflowParser::read_kind(TaskDraft& t) {
   std::vector<std::string_view> known(std::begin(kActions), std::end(kActions));
   known.insert(known.end(), actions_.begin(), actions_.end());
   std::string near = nearest_name_of(action.text(), known), all;
-  for (auto k : known) all += str(all.empty() ? "" : ", ", k);
-  out_.error(action, "unknown_action", str("there is no action \"", t.def.action.substr(0, 80), "\""),
+  for (auto k : known)
+    all += str(all.empty() ? "" : ", ", k);
+  out_.error(action, "unknown_action",
+             str("there is no action \"", t.def.action.substr(0, 80), "\""),
              near.empty() ? str("actions: ", all) : did_you_mean(near));
   return false;
 }
@@ -130,7 +147,8 @@ void WorkflowParser::read_task(TaskDraft& t) {
   constexpr std::size_t kCount = std::size(TaskTables::task);
   std::string_view names[kCount];
   DocRef values[kCount];
-  for (std::size_t i = 0; i < kCount; ++i) names[i] = TaskTables::task[i].name;
+  for (std::size_t i = 0; i < kCount; ++i)
+    names[i] = TaskTables::task[i].name;
   choose_fields(t.node, "a task", names, values);
   for (std::size_t i = 0; i < kCount; ++i) {
     if (!values[i]) continue;
@@ -179,7 +197,8 @@ void WorkflowParser::finish_task(TaskDraft& t) {
       out_.error(DocRef(doc_, args.index() - 1), "contradiction", "both `run` and `args`",
                  "run: shell text; args: an argument vector, without a shell; keep one");
     if (!run && args && t.node.find("shell"))
-      out_.error(t.node.find("shell"), "contradiction", "`args` runs without a shell", "take `shell` out");
+      out_.error(t.node.find("shell"), "contradiction", "`args` runs without a shell",
+                 "take `shell` out");
   }
   if (!t.node.find("with")) {
     if (t.kind == kHttp) missing("`with`", "with: {method: GET, url: \"https://...\"}");
@@ -203,12 +222,18 @@ void WorkflowParser::task_params(DocRef v, TaskDraft& t) {
 void WorkflowParser::task_for_each(DocRef v, TaskDraft& t) {
   if (v.is_array()) {
     if (v.size() > 1'000'000)
-      return out_.error(v, "too_large", str("for_each over ", v.size(), " elements, more than 1000000"));
+      return out_.error(v, "too_large",
+                        str("for_each over ", v.size(), " elements, more than 1000000"));
   } else if (!v.is_string() || !whole_expression(v.text())) {
     return wrong_type(v, "a list, or one expression that gives a list",
-                      v.is_string() ? str("write \"${{ ", v.text().find('.') != std::string_view::npos && !dynamic(v)
-                                              ? v.text().substr(0, 80) : "tasks.list.outputs.files", " }}\"")
-                      : v.is(DocType::integer) ? str("write \"${{ range(", v.text(), ") }}\"") : "");
+                      v.is_string()
+                          ? str("write \"${{ ",
+                                v.text().find('.') != std::string_view::npos && !dynamic(v)
+                                    ? v.text().substr(0, 80)
+                                    : "tasks.list.outputs.files",
+                                " }}\"")
+                      : v.is(DocType::integer) ? str("write \"${{ range(", v.text(), ") }}\"")
+                                               : "");
   }
   Template items;
   if (make_template(v, {"`for_each`"}, &t, items)) t.def.for_each = std::move(items);
@@ -220,7 +245,9 @@ void WorkflowParser::task_max_parallel(DocRef v, TaskDraft& t) {
   t.def.max_parallel = static_cast<std::uint32_t>(n);
 }
 
-void WorkflowParser::task_if(DocRef v, TaskDraft& t) { expression(v, {"`if`"}, &t, t.def.condition); }
+void WorkflowParser::task_if(DocRef v, TaskDraft& t) {
+  expression(v, {"`if`"}, &t, t.def.condition);
+}
 
 void WorkflowParser::task_recover(DocRef v, TaskDraft& t) { read_recover(v, &t, t.def.recover); }
 
@@ -233,9 +260,11 @@ void WorkflowParser::shell_text(DocRef v, std::string& into, std::string_view fi
     std::string inside = "...";
     if (auto close = into.find("}}", at); close != into.npos && close - at < 80)
       inside = std::string(trim(std::string_view(into).substr(at + 3, close - at - 3)));
-    error_in_text(v, at, "expression_in_shell", str("an expression inside shell text (`", field, "`)"),
-                  str("values pasted into a shell can run as commands; pass it by the environment: env: "
-                      "{VALUE: \"${{ ", inside, " }}\"} and \"$VALUE\", or use `args`"));
+    error_in_text(
+        v, at, "expression_in_shell", str("an expression inside shell text (`", field, "`)"),
+        str("values pasted into a shell can run as commands; pass it by the environment: env: "
+            "{VALUE: \"${{ ",
+            inside, " }}\"} and \"$VALUE\", or use `args`"));
   }
   if (trim(into).empty()) out_.error(v, "missing_field", str("`", field, "` is empty"));
 }
@@ -244,7 +273,8 @@ void WorkflowParser::task_run(DocRef v, TaskDraft& t) { shell_text(v, t.def.run,
 
 void WorkflowParser::task_args(DocRef v, TaskDraft& t) {
   if (!is_list(v, "a list of arguments, such as [./clean, \"${{ item }}\"]")) return;
-  if (v.size() == 0) return out_.error(v, "missing_field", "`args` is empty", "the first is the program");
+  if (v.size() == 0)
+    return out_.error(v, "missing_field", "`args` is empty", "the first is the program");
   make_template(v, scalar_texts(v, "`args`"), {"`args`", true, true, true}, &t, t.def.args);
 }
 
@@ -254,12 +284,14 @@ bool WorkflowParser::environment(DocRef v, TaskDraft*, Json& into) {
     std::string_view s = key.text();
     bool good = !s.empty() && s.size() <= 255 && !(s[0] >= '0' && s[0] <= '9');
     for (char c : s)
-      good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_');
+      good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '_');
     if (!good)
       out_.error(key, "bad_name", str("\"", s.substr(0, 80), "\" cannot be the name of a variable"),
                  "letters, digits and _, not beginning with a digit");
     else if (s.substr(0, 5) == "PAWL_")
-      out_.error(key, "reserved_name", str("\"", s, "\": names that begin with PAWL_ are Pawl's own"));
+      out_.error(key, "reserved_name",
+                 str("\"", s, "\": names that begin with PAWL_ are Pawl's own"));
   }
   into = scalar_texts(v, "`env`");
   return true;
@@ -276,9 +308,11 @@ void WorkflowParser::task_env(DocRef v, TaskDraft& t) {
   if (d.env.empty() || out_.error_count() != before) return;
   Json merged = Json::object();
   for (DocRef layer : d.env)
-    for (auto [key, value] : layer.members()) merged.set(key.text(), Json(std::string(value.text())));
+    for (auto [key, value] : layer.members())
+      merged.set(key.text(), Json(std::string(value.text())));
   if (own.is_object())
-    for (const auto& [key, value] : own.as_object()) merged.set(key, value);
+    for (const auto& [key, value] : own.as_object())
+      merged.set(key, value);
   // Each part was checked where it stands; nothing new can be wrong with them together.
   TaskDraft scratch;
   scratch.node = t.node;
@@ -297,7 +331,8 @@ void WorkflowParser::task_with(DocRef v, TaskDraft& t) { read_with(t, v); }
 
 void WorkflowParser::task_outputs(DocRef v, TaskDraft& t) {
   if (v.is_null() || !is_map(v, "a map of the group's outputs")) return;
-  for (auto [key, value] : v.members()) name_like(key, "an output", true);
+  for (auto [key, value] : v.members())
+    name_like(key, "an output", true);
   // Inside its own outputs a group's members are near: names are looked up from within.
   TaskId outside = t.group;
   t.group = t.task;

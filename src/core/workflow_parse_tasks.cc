@@ -26,7 +26,9 @@ std::uint32_t WorkflowParser::defaults_id(TaskId task) const {
   return 0;
 }
 
-const Defaults& WorkflowParser::defaults_of(TaskId task) const { return defaults_[defaults_id(task)]; }
+const Defaults& WorkflowParser::defaults_of(TaskId task) const {
+  return defaults_[defaults_id(task)];
+}
 
 void WorkflowParser::add_tasks(DocRef map, TaskId group, bool is_finally, std::uint32_t depth,
                                std::uint32_t defaults) {
@@ -111,7 +113,8 @@ void WorkflowParser::read_needs(TaskId task, DocRef value) {
     needs_unknown_[task] = true;
     return;
   }
-  for (DocRef e : value.elements()) read_need(task, e);
+  for (DocRef e : value.elements())
+    read_need(task, e);
 }
 
 void WorkflowParser::read_need(TaskId task, DocRef need) {
@@ -135,8 +138,9 @@ void WorkflowParser::read_need(TaskId task, DocRef need) {
     return error("self_need", str("\"", name, "\" needs itself"), "take it out of the list");
   if (other == kNoTask) {
     std::string hint = out_.full() ? "" : elsewhere(task, name);
-    return error("unknown_task", str("there is no task \"", name, "\"",
-                                     node.parent == kNoTask ? "" : str(" in the group ", w.path(node.parent))),
+    return error("unknown_task",
+                 str("there is no task \"", name, "\"",
+                     node.parent == kNoTask ? "" : str(" in the group ", w.path(node.parent))),
                  std::move(hint));
   }
   if (node.is_finally != w.node(other).is_finally) {
@@ -147,7 +151,8 @@ void WorkflowParser::read_need(TaskId task, DocRef need) {
                        "it begins when all others have ended: nothing can wait for it");
   }
   if (last_needed_by_[other] == task) {
-    out_.error(need, "duplicate_need", str("\"", name, "\" stands twice in `needs`"), "once is enough");
+    out_.error(need, "duplicate_need", str("\"", name, "\" stands twice in `needs`"),
+               "once is enough");
     return;
   }
   last_needed_by_[other] = task;
@@ -171,15 +176,18 @@ std::string WorkflowParser::elsewhere(TaskId task, std::string_view name) const 
     if (w.own_name(t) != last || (last != name && w.path(t) != name)) continue;
     for (TaskId g = group; g != kNoTask; g = w.node(g).parent) {
       if (w.node(t).parent == w.node(g).parent)
-        return str("needs name tasks of the same group; \"", w.path(t), "\" stands outside: let the group \"",
-                   w.path(g), "\" need it");
+        return str("needs name tasks of the same group; \"", w.path(t),
+                   "\" stands outside: let the group \"", w.path(g), "\" need it");
       if (t == g) return str("\"", w.path(g), "\" is the group it stands in");
     }
     TaskId inner = t;
-    while (w.node(inner).parent != kNoTask && w.node(inner).parent != group) inner = w.node(inner).parent;
+    while (w.node(inner).parent != kNoTask && w.node(inner).parent != group)
+      inner = w.node(inner).parent;
     if (w.node(inner).parent == group)
-      return str("\"", w.path(t), "\" is inside a group: need the group, \"", w.own_name(inner), "\"");
-    return str("needs name tasks of the same group; there is one in another group: \"", w.path(t), "\"");
+      return str("\"", w.path(t), "\" is inside a group: need the group, \"", w.own_name(inner),
+                 "\"");
+    return str("needs name tasks of the same group; there is one in another group: \"", w.path(t),
+               "\"");
   }
   return did_you_mean(const_cast<WorkflowParser*>(this)->nearest_task(group, name));
 }
@@ -276,8 +284,7 @@ void WorkflowParser::define_task(TaskId task, DocRef value) {
   builder_.set_def(task, def);
   if (!draft.reads.empty()) reads_[def] = std::move(draft.reads);
   // One with errors is not shared: the others' errors are shown too.
-  if (out_.error_count() == before)
-    shared_.emplace(h, Shared{value.index(), scope, defaults, def});
+  if (out_.error_count() == before) shared_.emplace(h, Shared{value.index(), scope, defaults, def});
 }
 
 void WorkflowParser::report_cycles() {
@@ -288,13 +295,17 @@ void WorkflowParser::report_cycles() {
     std::string path;
     std::size_t shown = 0;
     for (TaskId t : cycle) {
-      if (++shown > 20) { path += "... -> "; break; }
+      if (++shown > 20) {
+        path += "... -> ";
+        break;
+      }
       path += str(w.path(t), " -> ");
     }
     path += w.path(cycle[0]);
     // A value node's key stands right before it.
     out_.error(DocRef(doc_, sources_[cycle[0]] - 1), "cycle",
-               str("tasks need each other in a circle: ", path), "read `->` as \"needs\"; take one of them out");
+               str("tasks need each other in a circle: ", path),
+               "read `->` as \"needs\"; take one of them out");
   }
 }
 

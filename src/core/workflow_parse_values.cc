@@ -15,9 +15,12 @@ std::string WorkflowParser::found(DocRef v) const {
       return str("the string ", Json(std::string(s)).dump());
     }
     case DocType::integer:
-    case DocType::number: return str("the number ", v.text());
-    case DocType::boolean: return str("the boolean ", v.text());
-    default: return describe(v.type());
+    case DocType::number:
+      return str("the number ", v.text());
+    case DocType::boolean:
+      return str("the boolean ", v.text());
+    default:
+      return describe(v.type());
   }
 }
 
@@ -41,21 +44,50 @@ namespace {
 
 // Words of other tools for what a field here is called.
 constexpr std::pair<std::string_view, std::string_view> kSynonyms[] = {
-    {"depends_on", "needs"},       {"depends", "needs"},        {"dependsOn", "needs"},
-    {"dependencies", "needs"},     {"after", "needs"},          {"command", "run"},
-    {"cmd", "run"},                {"script", "run"},           {"bash", "run"},
-    {"type", "action"},            {"uses", "action"},          {"executor", "action"},
-    {"environment", "env"},        {"when", "if"},              {"condition", "if"},
-    {"runIf", "if"},               {"preconditions", "if"},     {"retries", "retry"},
-    {"retry_policy", "retry"},     {"retryStrategy", "retry"},  {"max_retries", "retry"},
-    {"timeout_sec", "timeout"},    {"timeout-minutes", "timeout"}, {"working_directory", "cwd"},
-    {"working-directory", "cwd"},  {"dir", "cwd"},              {"workdir", "cwd"},
-    {"foreach", "for_each"},       {"withItems", "for_each"},   {"matrix", "for_each"},
-    {"continue_on_error", "allow_failure"}, {"continue-on-error", "allow_failure"},
-    {"allowFailure", "allow_failure"}, {"steps", "tasks"},      {"jobs", "tasks"},
-    {"max_concurrent", "max_parallel"}, {"max-parallel", "max_parallel"}, {"concurrency", "max_parallel"},
-    {"parameters", "params"},      {"description", "title"},    {"on_failure", "recover"},
-    {"onExit", "finally"},         {"handler_on", "finally"},   {"version", "pawl"},
+    {"depends_on", "needs"},
+    {"depends", "needs"},
+    {"dependsOn", "needs"},
+    {"dependencies", "needs"},
+    {"after", "needs"},
+    {"command", "run"},
+    {"cmd", "run"},
+    {"script", "run"},
+    {"bash", "run"},
+    {"type", "action"},
+    {"uses", "action"},
+    {"executor", "action"},
+    {"environment", "env"},
+    {"when", "if"},
+    {"condition", "if"},
+    {"runIf", "if"},
+    {"preconditions", "if"},
+    {"retries", "retry"},
+    {"retry_policy", "retry"},
+    {"retryStrategy", "retry"},
+    {"max_retries", "retry"},
+    {"timeout_sec", "timeout"},
+    {"timeout-minutes", "timeout"},
+    {"working_directory", "cwd"},
+    {"working-directory", "cwd"},
+    {"dir", "cwd"},
+    {"workdir", "cwd"},
+    {"foreach", "for_each"},
+    {"withItems", "for_each"},
+    {"matrix", "for_each"},
+    {"continue_on_error", "allow_failure"},
+    {"continue-on-error", "allow_failure"},
+    {"allowFailure", "allow_failure"},
+    {"steps", "tasks"},
+    {"jobs", "tasks"},
+    {"max_concurrent", "max_parallel"},
+    {"max-parallel", "max_parallel"},
+    {"concurrency", "max_parallel"},
+    {"parameters", "params"},
+    {"description", "title"},
+    {"on_failure", "recover"},
+    {"onExit", "finally"},
+    {"handler_on", "finally"},
+    {"version", "pawl"},
 };
 
 std::string other_tools_word(std::string_view name, std::span<const std::string_view> fields) {
@@ -83,7 +115,8 @@ DocRef WorkflowParser::choose_fields(DocRef object, std::string_view what,
       hint = other_tools_word(name, names);
       if (hint.empty()) hint = did_you_mean(nearest_name_of(name, {names.begin(), names.end()}));
       if (hint.empty()) {
-        for (auto n : names) hint += str(hint.empty() ? "" : ", ", n);
+        for (auto n : names)
+          hint += str(hint.empty() ? "" : ", ", n);
         hint = str("fields of ", what, ": ", hint, "; x-... is free");
       }
     }
@@ -124,12 +157,14 @@ bool WorkflowParser::integer(DocRef v, std::int64_t low, std::int64_t high, std:
     bool quoted = v.is_string() && parse_integer(v.text(), i);
     wrong_type(v, "an integer",
                quoted ? "without the quotes"
-               : dynamic(v) ? "an expression cannot stand here: it must be known before the run begins"
-                            : "");
+               : dynamic(v)
+                   ? "an expression cannot stand here: it must be known before the run begins"
+                   : "");
     return false;
   }
   if (i < low || i > high) {
-    out_.error(v, "out_of_range", str("expected an integer from ", low, " to ", high, ", found ", i));
+    out_.error(v, "out_of_range",
+               str("expected an integer from ", low, " to ", high, ", found ", i));
     return false;
   }
   into = i;
@@ -139,7 +174,8 @@ bool WorkflowParser::integer(DocRef v, std::int64_t low, std::int64_t high, std:
 bool WorkflowParser::number(DocRef v, double low, double high, double& into) {
   double d = 0;
   std::int64_t i = 0;
-  if (v.is(DocType::integer) && parse_integer(v.text(), i)) d = static_cast<double>(i);
+  if (v.is(DocType::integer) && parse_integer(v.text(), i))
+    d = static_cast<double>(i);
   else if (!v.is(DocType::number) || !parse_double(v.text(), d)) {
     wrong_type(v, "a number");
     return false;
@@ -157,8 +193,9 @@ bool WorkflowParser::boolean(DocRef v, bool& into) {
   if (!v.is(DocType::boolean)) {
     std::string_view s = v.is_string() ? v.text() : std::string_view{};
     bool yes = s == "yes" || s == "on", no = s == "no" || s == "off";
-    wrong_type(v, "true or false",
-               yes || no ? str("in YAML 1.2, ", s, " is a string; write ", yes ? "true" : "false") : "");
+    wrong_type(
+        v, "true or false",
+        yes || no ? str("in YAML 1.2, ", s, " is a string; write ", yes ? "true" : "false") : "");
     return false;
   }
   into = v.text()[0] == 't' || v.text()[0] == 'T';
@@ -168,7 +205,8 @@ bool WorkflowParser::boolean(DocRef v, bool& into) {
 bool WorkflowParser::duration(DocRef v, Duration& into) {
   constexpr Duration kLongest = std::chrono::hours(24 * 3650);
   if (v.is(DocType::integer) || v.is(DocType::number)) {
-    out_.error(v, "no_unit", str("expected a duration, found the number ", v.text(), " without a unit"),
+    out_.error(v, "no_unit",
+               str("expected a duration, found the number ", v.text(), " without a unit"),
                str("write ", v.text(), "s for seconds, ", v.text(), "m for minutes"));
     return false;
   }
@@ -191,13 +229,17 @@ bool WorkflowParser::duration(DocRef v, Duration& into) {
 
 bool WorkflowParser::choice(DocRef v, std::span<const std::string_view> names, std::size_t& into) {
   std::string all;
-  for (auto n : names) all += str(all.empty() ? "" : ", ", n);
+  for (auto n : names)
+    all += str(all.empty() ? "" : ", ", n);
   if (!v.is_string()) {
     wrong_type(v, str("one of ", all));
     return false;
   }
   for (std::size_t i = 0; i < names.size(); ++i)
-    if (v.text() == names[i]) { into = i; return true; }
+    if (v.text() == names[i]) {
+      into = i;
+      return true;
+    }
   out_.error(v, "unknown_value", str("expected one of ", all, ", found ", found(v)),
              did_you_mean(nearest_name_of(v.text(), {names.begin(), names.end()})));
   return false;
@@ -207,15 +249,18 @@ bool WorkflowParser::name_like(DocRef key, std::string_view what, bool may_begin
   std::string_view s = key.text();
   auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
   auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  bool good = !s.empty() && s.size() <= 63 && (letter(s[0]) || (may_begin_with_digit && digit(s[0])));
-  for (char c : s) good = good && (letter(c) || digit(c) || c == '-');
+  bool good =
+      !s.empty() && s.size() <= 63 && (letter(s[0]) || (may_begin_with_digit && digit(s[0])));
+  for (char c : s)
+    good = good && (letter(c) || digit(c) || c == '-');
   if (good) return true;
   std::string shown = s.size() > 80 ? str(s.substr(0, 60), "...") : std::string(s);
-  out_.error(key, "bad_name",
-             s.size() > 63 ? str("the name of ", what, " has ", s.size(), " characters, more than 63")
-                           : str("\"", to_valid_utf8(shown), "\" cannot be the name of ", what),
-             may_begin_with_digit ? "names are letters, digits, _ and -, and begin with no -"
-                                  : "names are letters, digits, _ and -, and begin with a letter or _");
+  out_.error(
+      key, "bad_name",
+      s.size() > 63 ? str("the name of ", what, " has ", s.size(), " characters, more than 63")
+                    : str("\"", to_valid_utf8(shown), "\" cannot be the name of ", what),
+      may_begin_with_digit ? "names are letters, digits, _ and -, and begin with no -"
+                           : "names are letters, digits, _ and -, and begin with a letter or _");
   return false;
 }
 
@@ -264,8 +309,9 @@ class ScopeNames : public TaskNames {
                                      : str("it is written tasks.", other);
     if (hint.empty() && !names.empty() && names.size() <= 20)
       hint = str("tasks: ", join({names.begin(), names.end()}, ", "));
-    return {Errc::not_found, str("there is no task \"", name, "\"",
-                                 of.empty() ? "" : " in the group ", of, hint.empty() ? "" : "\n", hint)};
+    return {Errc::not_found,
+            str("there is no task \"", name, "\"", of.empty() ? "" : " in the group ", of,
+                hint.empty() ? "" : "\n", hint)};
   }
 
   const WorkflowBuilder& builder_;
@@ -335,7 +381,8 @@ void WorkflowParser::warn_lost_zeros(DocRef v) {
     if (n.type != DocType::number) continue;
     std::string_view s(n.text, n.size);
     if (s.back() != '0' || s.find('.') + 2 >= s.size() || s.find_first_of("eE") != s.npos) continue;
-    out_.warning(DocRef(doc_, i), "number_loses_zero", str(s, " is a number: its last zero is lost"),
+    out_.warning(DocRef(doc_, i), "number_loses_zero",
+                 str(s, " is a number: its last zero is lost"),
                  str("quote it if it is a name or a version: \"", s, "\""));
   }
 }
@@ -377,25 +424,32 @@ void WorkflowParser::check_reads(const Expr& e, DocRef v, std::size_t offset,
       error(str("unknown_", what == "field of `run`" ? "run_field" : what),
             str("there is no ", what, " \"", r.name, "\""),
             !near.empty() ? did_you_mean(near)
-            : all.empty() ? str("nothing is declared under `", what, "s:`") : str("there are: ", all));
+            : all.empty() ? str("nothing is declared under `", what, "s:`")
+                          : str("there are: ", all));
     };
     switch (r.kind) {
-      case ExprRef::Kind::inputs: unknown("input", input_names_); break;
-      case ExprRef::Kind::run: unknown("field of `run`", kRunFields); break;
+      case ExprRef::Kind::inputs:
+        unknown("input", input_names_);
+        break;
+      case ExprRef::Kind::run:
+        unknown("field of `run`", kRunFields);
+        break;
       case ExprRef::Kind::params:
         if (!rules.params)
           error("not_available", str("`params` cannot be read in ", rules.where),
                 "params are worked out when the task begins, after `if` and `for_each`");
-        else if (task != nullptr) unknown("param", task->params);
+        else if (task != nullptr)
+          unknown("param", task->params);
         break;
       case ExprRef::Kind::item:
       case ExprRef::Kind::index:
         if (rules.item && task != nullptr && task->fan_out) break;
-        error("not_available",
-              str("`", r.text, "` stands for an element of `for_each`",
-                  task != nullptr && task->fan_out ? str("; it cannot be read in ", rules.where)
-                                                   : std::string(", which this task does not have")),
-              task != nullptr && task->fan_out ? "" : "give the task `for_each: \"${{ ... }}\"`");
+        error(
+            "not_available",
+            str("`", r.text, "` stands for an element of `for_each`",
+                task != nullptr && task->fan_out ? str("; it cannot be read in ", rules.where)
+                                                 : std::string(", which this task does not have")),
+            task != nullptr && task->fan_out ? "" : "give the task `for_each: \"${{ ... }}\"`");
         break;
       case ExprRef::Kind::secret:
         if (!rules.secrets)
@@ -411,8 +465,8 @@ void WorkflowParser::check_reads(const Expr& e, DocRef v, std::size_t offset,
           error("not_available", str("`", r.text, "` cannot be read in ", rules.where),
                 "no task has run when it is worked out");
         } else if (task != nullptr) {
-          task->reads.push_back({r.task, doc_.pointer(v.index(), task->node.index()),
-                                 offset + r.offset, r.text});
+          task->reads.push_back(
+              {r.task, doc_.pointer(v.index(), task->node.index()), offset + r.offset, r.text});
         }
         break;
     }
@@ -422,18 +476,21 @@ void WorkflowParser::check_reads(const Expr& e, DocRef v, std::size_t offset,
 Json WorkflowParser::scalar_texts(DocRef v, std::string_view what) {
   auto one = [&](DocRef e) {
     if (e.is_array() || e.is_object() || e.is_null())
-      wrong_type(e, str("a string in ", what), e.is_null() ? "the empty string is written \"\"" : "");
+      wrong_type(e, str("a string in ", what),
+                 e.is_null() ? "the empty string is written \"\"" : "");
     else
       return Json(std::string(e.text()));
     return Json("");
   };
   if (v.is_array()) {
     Json::Array out;
-    for (DocRef e : v.elements()) out.push_back(one(e));
+    for (DocRef e : v.elements())
+      out.push_back(one(e));
     return Json::array(std::move(out));
   }
   Json::Object out;
-  for (auto [key, value] : v.members()) out.emplace_back(std::string(key.text()), one(value));
+  for (auto [key, value] : v.members())
+    out.emplace_back(std::string(key.text()), one(value));
   return Json::object(std::move(out));
 }
 

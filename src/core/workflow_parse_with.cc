@@ -13,16 +13,16 @@ struct WithTables {
   using P = WorkflowParser;
   using Draft = P::WithDraft;
   static constexpr P::Field<Draft> http[] = {
-      {"method", &P::with_method},   {"url", &P::with_url},       {"headers", &P::with_headers},
-      {"body", &P::with_any},        {"expect", &P::with_expect}, {"allow_private", &P::with_flag},
+      {"method", &P::with_method}, {"url", &P::with_url},       {"headers", &P::with_headers},
+      {"body", &P::with_any},      {"expect", &P::with_expect}, {"allow_private", &P::with_flag},
   };
   static constexpr P::Field<Draft> sleep[] = {
       {"for", &P::with_duration},
       {"until", &P::with_until},
   };
   static constexpr P::Field<Draft> gate[] = {
-      {"question", &P::with_text},        {"preview", &P::with_any},
-      {"timeout", &P::with_duration},     {"on_timeout", &P::with_on_timeout},
+      {"question", &P::with_text},    {"preview", &P::with_any},
+      {"timeout", &P::with_duration}, {"on_timeout", &P::with_on_timeout},
       {"form", &P::with_form},
   };
   static constexpr P::Field<Draft> workflow[] = {
@@ -38,14 +38,15 @@ void WorkflowParser::read_with(TaskDraft& t, DocRef v) {
   WithDraft w{&t};
   auto need = [&](std::string_view field, std::string hint) {
     if (!v.find(field))
-      out_.error(DocRef(doc_, v.index() - 1), "missing_field",
-                 str("`with` has no `", field, "`"), std::move(hint));
+      out_.error(DocRef(doc_, v.index() - 1), "missing_field", str("`with` has no `", field, "`"),
+                 std::move(hint));
   };
   auto one_of = [&](std::string_view a, std::string_view b) {
     bool has_a = static_cast<bool>(v.find(a)), has_b = static_cast<bool>(v.find(b));
     if (has_a == has_b)
-      out_.error(DocRef(doc_, v.index() - 1), has_a ? "contradiction" : "missing_field",
-                 str("`with` takes one of `", a, "` and `", b, "`, found ", has_a ? "both" : "none"));
+      out_.error(
+          DocRef(doc_, v.index() - 1), has_a ? "contradiction" : "missing_field",
+          str("`with` takes one of `", a, "` and `", b, "`, found ", has_a ? "both" : "none"));
   };
   switch (t.kind) {
     case kHttp:
@@ -66,7 +67,8 @@ void WorkflowParser::read_with(TaskDraft& t, DocRef v) {
       fields<WithDraft>(v, "`with` of workflow", WithTables::workflow, w);
       one_of("file", "workflow");
       break;
-    default: break;
+    default:
+      break;
   }
   make_template(v, {"`with`", true, true, true, true}, &t, t.def.with);
 }
@@ -98,12 +100,16 @@ void WorkflowParser::with_url(DocRef v, WithDraft&) {
   if (!text(v, url, 8192)) return;
   if (dynamic(v) && url.starts_with("${{")) return;
   if (!url.starts_with("http://") && !url.starts_with("https://"))
-    return out_.error(v, "bad_url", str(found(v), " is no http or https address"), "https://HOST/PATH");
+    return out_.error(v, "bad_url", str(found(v), " is no http or https address"),
+                      "https://HOST/PATH");
   std::string_view rest = std::string_view(url).substr(url.find("//") + 2);
   std::string_view host = rest.substr(0, rest.find_first_of("/?#"));
   bool bad = host.empty();
-  for (char c : url) bad = bad || (!dynamic(v) && static_cast<unsigned char>(c) <= 0x20);
-  if (bad) return out_.error(v, "bad_url", str(found(v), " is no address"), "https://HOST/PATH, no blanks");
+  for (char c : url)
+    bad = bad || (!dynamic(v) && static_cast<unsigned char>(c) <= 0x20);
+  if (bad)
+    return out_.error(v, "bad_url", str(found(v), " is no address"),
+                      "https://HOST/PATH, no blanks");
   if (host.find('@') != host.npos && !dynamic(v))
     out_.error(v, "secret_leak", "an address with a user name or password in it",
                "use headers: {Authorization: \"Bearer ${{ secrets.NAME }}\"}");
@@ -118,7 +124,9 @@ void WorkflowParser::with_headers(DocRef v, WithDraft&) {
     for (char c : name)
       good = good && (std::isalnum(static_cast<unsigned char>(c)) ||
                       std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
-    if (!good) out_.error(key, "bad_name", str("\"", name.substr(0, 80), "\" cannot be the name of a header"));
+    if (!good)
+      out_.error(key, "bad_name",
+                 str("\"", name.substr(0, 80), "\" cannot be the name of a header"));
     if (!value.is_string())
       wrong_type(value, "a string", value.is_null() ? "" : str("quote it: \"", value.text(), "\""));
     else if (value.text().find_first_of("\r\n") != std::string_view::npos)
@@ -134,7 +142,8 @@ void WorkflowParser::with_expect(DocRef v, WithDraft&) {
   };
   if (!v.is_array()) return one(v);
   if (v.size() == 0) out_.error(v, "missing_field", "`expect` is empty: no answer would do");
-  for (DocRef e : v.elements()) one(e);
+  for (DocRef e : v.elements())
+    one(e);
 }
 
 void WorkflowParser::with_until(DocRef v, WithDraft&) {

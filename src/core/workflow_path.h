@@ -1,5 +1,6 @@
 #pragma once
 // The hash of a task's path, name by name, which Workflow::find() and the builder must agree on.
+// It lives in memory only: it may change between versions.
 
 #include <cstdint>
 #include <string_view>

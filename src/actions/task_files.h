@@ -1,0 +1,63 @@
+#pragma once
+// The files between Pawl and a shell task, all in the run's work directory:
+//
+//   DATA/work/<run>/input-<hash>.json       PAWL_INPUT, shared by tasks whose input is the same
+//                   <task>.<attempt>.output PAWL_OUTPUT ]  only names, until the task creates them;
+//                   <task>.<attempt>.events PAWL_EVENTS ]  removed once the report is durable
+//                   <task>.checkpoint       PAWL_CHECKPOINT, stays across attempts
+//                   <task>.checkpoint.best  the copy a task marked as its best
+//
+// The task's own text names none of these places: they follow from ids. What is read back is
+// opened without following links, bounded, and must be a plain file.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "core/worker_port.h"
+
+namespace pawl::actions {
+
+inline constexpr std::size_t kMaxOutputBytes = 16u << 20;
+inline constexpr std::size_t kMaxInlineCheckpoint = 1u << 20;
+
+class TaskFiles {
+ public:
+  TaskFiles() = default;
+  TaskFiles(std::string run_dir, TaskId task, Attempt attempt);
+
+  const std::string& run_dir() const { return run_dir_; }
+  std::string output() const { return path(".output", true); }
+  std::string events() const { return path(".events", true); }
+  std::string events_name() const { return events().substr(run_dir_.size() + 1); }
+  std::string checkpoint() const { return path(".checkpoint", false); }
+  std::string best_checkpoint() const { return path(".checkpoint.best", false); }
+
+  // Makes the directory, the input file, and the checkpoint as `resume` wants it. Sets input_path.
+  Status prepare(const core::Assignment& assignment, std::string& input_path);
+  // The task's outputs: null where it wrote none. Error: what was found, what is expected.
+  Result<std::string> output_text() const;
+  static Result<Json> parse_output(std::string_view text);
+  // The checkpoint changed since prepare(): its bytes where they are small enough to send along.
+  // Returns whether there is something to report.
+  bool take_checkpoint(std::string& bytes);
+  // Copies the checkpoint as it is now to the best one; the copy's bytes where they are small enough.
+  Result<std::string> keep_best() const;
+  void clean() const;
+
+  // What take_checkpoint compares with, kept across lives of the worker.
+  const std::string& stamp() const { return stamp_; }
+  void set_stamp(std::string stamp) { stamp_ = std::move(stamp); }
+
+ private:
+  std::string path(std::string_view ending, bool with_attempt) const;
+  std::string stamp_of(const std::string& file) const;
+  std::string run_dir_;
+  TaskId task_ = kNoTask;
+  Attempt attempt_ = 0;
+  std::string stamp_;  // identity, size and time of the checkpoint file; "" none
+};
+
+}  // namespace pawl::actions

@@ -1,0 +1,20 @@
+#include "cli/ask.h"
+
+#include "base/text.h"
+
+namespace pawl::cli {
+
+void Ask::print(const Json& value) const {
+  io.out(str(io.out_term().tty ? value.pretty() : value.dump(), '\n'));
+}
+
+void Ask::note(std::string_view line) const {
+  if (!quiet()) io.err(str(line, '\n'));
+}
+
+Error with_hint(Error error, std::string_view hint) {
+  error.message += str("\nhint: ", hint);
+  return error;
+}
+
+}  // namespace pawl::cli

@@ -1,0 +1,448 @@
+#include "engine/loop.h"
+
+#include <algorithm>
+
+#include "base/sha256.h"
+#include "base/text.h"
+#include "engine/run_io.h"
+
+namespace pawl::engine {
+namespace {
+
+// A run may start runs, which may start runs; beyond this it is a loop.
+constexpr int kMaxDepth = 16;
+
+template <typename... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <typename... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace
+
+Loop::Loop(const Options& options, const Clock& clock, std::uint64_t seed)
+    : options_(options),
+      clock_(clock),
+      random_(Random::stream(seed, "loop")),
+      store_(*options.store),
+      open_(std::make_unique<Flight>()),
+      resources_(options.resources, options.default_resource) {
+  ctx_.random = &random_;
+  ctx_.limits = options_.limits;
+  ctx_.secret = options_.secret;
+  ctx_.payload = [this](RunId run, const std::string& hash) { return payload(run, hash); };
+}
+
+void Loop::decide(std::vector<Request>& requests) {
+  ctx_.now = clock_.now();
+  if (stalled_ && clock_.mono() >= stalled_until_) {
+    stalled_ = false;  // try again; the next commit tells
+    auto unread = std::move(unread_);
+    unread_.clear();
+    for (RunId id : unread) read_again(id);
+    auto again = std::move(replay_);
+    replay_.clear();
+    for (Request& r : again) take(r);
+  }
+  for (Request& r : requests) take(r);
+  requests.clear();
+  if (stalled_) return;
+  if (scanning_) scan_step();
+  expire_due();
+  dispatch();
+  evict();
+}
+
+void Loop::take(Request& request) {
+  ++open_->commands;
+  ++stats_.commands;
+  std::visit(Overloaded{
+                 [&](SubmitRun& s) { take_submit(s, std::move(request.done)); },
+                 [&](CommandRun& c) { take_command(c, std::move(request.done)); },
+                 [&](RecoverRun& r) { take_recover(r, std::move(request.done)); },
+                 [&](RegisterWorkflow& r) { take_register(r); },
+                 [&](JoinWorker& j) { take_join(j); },
+                 [&](OfferSlots& o) {
+                   if (auto w = workers_.find(o.worker); w != workers_.end()) {
+                     w->second.credits += o.slots;
+                   }
+                 },
+                 [&](TakeReports& r) { take_reports(r); },
+                 [&](TakeLog& l) {
+                   store::LogChunk chunk{l.lines.fence.run, l.lines.fence.task, l.lines.fence.attempt,
+                                         l.lines.first_line, l.lines.lines};
+                   open_->batch.logs.push_back(std::move(chunk));
+                   if (!subscriptions_.empty()) open_->logs.push_back(std::move(l.lines));
+                 },
+                 [&](LeaveWorker& l) { take_leave(l); },
+                 [&](InspectRun& r) { take_inspect(r, std::move(request.done)); },
+                 [&](CallLoop& c) { c.call(*this); },
+             },
+             request.body);
+}
+
+void Loop::answer(Done done, Result<RunId> result) {
+  if (done) open_->answers.emplace_back(std::move(done), std::move(result));
+}
+
+void Loop::touch(Entry& entry) {
+  if (!entry.run->dirty) return;
+  if (!entry.touched) {
+    entry.touched = true;
+    ++entry.pins;
+    open_->touched.push_back(entry.run->id);
+  }
+}
+
+Result<RunId> Loop::create(core::Run run) {
+  RunId id = run.id;
+  Entry& entry = entries_[id];
+  entry.run = std::make_unique<core::Run>(std::move(run));
+  entry.run->dirty = true;
+  entry.fresh = true;
+  Status admitted = admit_or_wait(entry);
+  if (!admitted.ok()) {
+    entries_.erase(id);
+    return admitted.error();
+  }
+  admit_to_cache(entry);
+  after(entry);
+  return id;
+}
+
+// Starts the run, or lets it wait for its concurrency key.
+Status Loop::admit_or_wait(Entry& entry) {
+  core::Run& run = *entry.run;
+  if (run.admitted) return {};  // recovered: it goes on
+  if (!run.workflow().concurrency) return core::decide(run, core::Admit{}, ctx_);
+  Keys::State& key = keys_.at(run);
+  if (key.holders.size() >= key.limit || !key.waiting.empty()) {
+    switch (run.workflow().concurrency->on_conflict) {
+      case core::OnConflict::reject:
+        return {Errc::conflict,
+                str("run ", key.holders.empty() ? key.waiting.front().value : key.holders[0].value,
+                    " of ", run.workflow().name, " holds the concurrency key \"", run.key,
+                    "\" and the workflow says on_conflict: reject")};
+      case core::OnConflict::cancel_older: {
+        auto older = key.holders;
+        for (RunId w : key.waiting) older.push_back(w);
+        for (RunId id : older) {
+          followups_.push_back([this, id, by = run.id] {
+            auto e = load(id);
+            if (!e.ok() || is_final((*e)->run->state) || (*e)->run->cancelling) return;
+            if (core::decide(*(*e)->run, core::Cancel{str("run ", by.value)}, ctx_).ok()) after(**e);
+          });
+        }
+        [[fallthrough]];
+      }
+      case core::OnConflict::queue:
+        keys_.wait(run);
+        return {};
+    }
+  }
+  keys_.hold(run);
+  return core::decide(run, core::Admit{}, ctx_);
+}
+
+void Loop::take_submit(SubmitRun& s, Done done) {
+  SubmitRequest& q = s.request;
+  std::string fingerprint;
+  if (!q.idempotency_key.empty()) {
+    fingerprint = sha256_hex(str(q.workflow.value, "\n", s.inputs.dump(), "\n", q.job));
+    auto in_flight = keys_in_flight_.find(q.idempotency_key);
+    if (in_flight != keys_in_flight_.end()) return answer(std::move(done), in_flight->second);
+    auto known = store_.find_key(q.idempotency_key);
+    if (!known.ok()) return answer(std::move(done), known.error());
+    if (*known) {
+      if ((*known)->fingerprint == fingerprint) return answer(std::move(done), (*known)->run);
+      return answer(std::move(done),
+                    Error{Errc::conflict, str("the idempotency key \"", q.idempotency_key,
+                                              "\" was used for run ", (*known)->run.value,
+                                              " with another workflow or other inputs")});
+    }
+  }
+  ctx_.effects = &open_->effects;
+  core::SubmitOptions o;
+  o.id = RunId(last_run_.value + 1);
+  o.inputs = std::move(s.inputs);
+  o.name = std::move(q.name);
+  o.job = std::move(q.job);
+  o.labels = q.labels.is_object() ? q.labels.dump() : "";
+  o.priority = q.priority;
+  auto run = core::submit(std::move(s.plan), o, ctx_);
+  if (!run.ok()) return answer(std::move(done), run.error());
+  last_run_ = o.id;
+  auto created = create(std::move(*run));
+  if (created.ok() && !q.idempotency_key.empty()) {
+    keys_in_flight_[q.idempotency_key] = o.id;
+    open_->batch.keys.push_back({q.idempotency_key, o.id, fingerprint, ctx_.now});
+  }
+  answer(std::move(done), created);
+  drain_followups();
+}
+
+Result<RunId> Loop::submit_child(const core::Run& parent,
+                                 const core::Effects::StartChild& child) {
+  int depth = 1;
+  for (RunId up = parent.parent; up; ++depth) {
+    auto e = load(up);
+    if (!e.ok() || depth > kMaxDepth) break;
+    up = (*e)->run->parent;
+  }
+  if (depth > kMaxDepth) {
+    return {Errc::too_large, str("workflows start each other more than ", kMaxDepth, " deep")};
+  }
+  WorkflowId id;
+  if (!child.file.empty()) {
+    for (const auto& [file, known] : parent.plan->children) {
+      if (file == child.file) id = known;
+    }
+    if (!id) return {Errc::not_found, str("the file ", child.file, " was not registered with it")};
+  } else {
+    auto row = TRY(store_.find_workflow(child.workflow, 0));
+    if (!row) {
+      return {Errc::not_found, str("there is no workflow \"", child.workflow,
+                                   "\" here; register it, or name its file: with: {file: ...}")};
+    }
+    id = row->id;
+  }
+  auto child_plan = TRY(plan(id));
+  core::SubmitOptions o;
+  o.inputs = TRY(core::check_inputs(*child_plan->workflow, child.inputs));
+  o.id = RunId(last_run_.value + 1);
+  o.parent = parent.id;
+  o.parent_task = child.task;
+  o.priority = parent.priority;
+  auto run = TRY(core::submit(child_plan, o, ctx_));
+  last_run_ = o.id;
+  return create(std::move(run));
+}
+
+void Loop::take_command(CommandRun& c, Done done) {
+  auto e = load(c.run);
+  if (!e.ok()) return answer(std::move(done), e.error());
+  core::Run& run = *(*e)->run;
+  ctx_.effects = &open_->effects;
+  bool was_final = is_final(run.state);
+  Status refusal;
+  if (std::holds_alternative<core::Retry>(c.command) && was_final && !reacquire_key(run, refusal)) {
+    return answer(std::move(done), refusal.error());
+  }
+  Status s = std::visit([&](auto& command) { return core::decide(run, command, ctx_); }, c.command);
+  if (!s.ok()) return answer(std::move(done), s.error());
+  if (was_final && !is_final(run.state) && !run.key.empty()) keys_.hold(run);
+  after(**e);
+  answer(std::move(done), c.run);
+  drain_followups();
+}
+
+bool Loop::reacquire_key(const core::Run& run, Status& refusal) {
+  if (run.key.empty()) return true;
+  const Keys::State* key = keys_.find(run);
+  if (!key || key->holders.size() < key->limit) return true;
+  refusal = {Errc::conflict, str("run ", key->holders[0].value, " holds the concurrency key \"",
+                                 run.key, "\" that run ", run.id.value, " needs; wait for its end")};
+  return false;
+}
+
+void Loop::take_recover(RecoverRun& r, Done done) {
+  auto e = load(r.run);
+  if (!e.ok()) return answer(std::move(done), e.error());
+  core::Run& run = *(*e)->run;
+  ctx_.effects = &open_->effects;
+  Status refusal;
+  if (is_final(run.state) && !reacquire_key(run, refusal)) {
+    return answer(std::move(done), refusal.error());
+  }
+  if (!r.inputs.is_null() || run.state == core::RunState::completed) {
+    if (!is_final(run.state)) {
+      return answer(std::move(done), Error{Errc::conflict, str("run ", run.id.value, " is ",
+                                                               to_string(run.state))});
+    }
+    Json inputs = r.inputs;
+    if (!inputs.is_null()) {
+      auto checked = core::check_inputs(run.workflow(), inputs);
+      if (!checked.ok()) return answer(std::move(done), checked.error());
+      inputs = *checked;
+    }
+    auto fresh = core::recover_as_new(run, r.command, RunId(last_run_.value + 1), inputs, ctx_);
+    if (!fresh.ok()) return answer(std::move(done), fresh.error());
+    last_run_ = fresh->id;
+    if (!fresh->key.empty()) keys_.hold(*fresh);
+    answer(std::move(done), create(std::move(*fresh)));
+    return drain_followups();
+  }
+  Status s = core::decide(run, r.command, ctx_);
+  if (!s.ok()) return answer(std::move(done), s.error());
+  if (!run.key.empty()) keys_.hold(run);
+  after(**e);
+  answer(std::move(done), r.run);
+  drain_followups();
+}
+
+void Loop::take_register(RegisterWorkflow& r) {
+  auto known = store_.find_workflow(r.row.name, 0);
+  for (const auto& row : open_->batch.workflows) {
+    if (row.name == r.row.name) known = std::optional(row);
+  }
+  if (!known.ok()) {
+    Error error = known.error();
+    open_->calls.push_back([f = std::move(r.registered), error] { f(error); });
+    return;
+  }
+  if (*known && (*known)->hash == r.row.hash) {
+    open_->calls.push_back([f = std::move(r.registered), id = (*known)->id] { f(id); });
+    return;
+  }
+  last_workflow_ = WorkflowId(last_workflow_.value + 1);
+  r.row.id = last_workflow_;
+  r.row.version = *known ? (*known)->version + 1 : 1;
+  r.row.created = ctx_.now;
+  plans_[r.row.id] = core::make_plan(r.row.id, r.row.version, r.workflow, r.base_dir, r.children);
+  auto id = r.row.id;
+  open_->batch.workflows.push_back(std::move(r.row));
+  open_->outcomes.push_back([f = std::move(r.registered), id](const Status& s) {
+    s.ok() ? f(id) : f(s.error());
+  });
+}
+
+void Loop::take_inspect(InspectRun& r, Done done) {
+  auto e = load(r.run);
+  if (!e.ok()) return answer(std::move(done), e.error());
+  r.read(*(*e)->run);
+  answer(std::move(done), r.run);
+  if (is_final((*e)->run->state) && (*e)->pins == 0) forget(r.run);
+}
+
+void Loop::after(Entry& entry) {
+  core::Run& run = *entry.run;
+  touch(entry);
+  auto& effects = open_->effects;
+  if (!effects.children.empty()) {
+    auto children = std::move(effects.children);
+    effects.children.clear();
+    for (auto& child : children) {
+      followups_.push_back([this, id = run.id, child = std::move(child)] {
+        auto parent = load(id);
+        if (!parent.ok()) return;
+        core::Run& p = *(*parent)->run;
+        if (p.rows[child.task].state != core::TaskState::waiting) return;
+        auto started = submit_child(p, child);
+        core::ChildStarted c{child.task, started.ok() ? *started : RunId{},
+                             started.ok() ? std::string() : started.error().message};
+        auto again = load(id);  // submitting may have moved entries
+        if (!again.ok()) return;
+        if (core::decide(*(*again)->run, c, ctx_).ok()) after(**again);
+      });
+    }
+  }
+  if (!effects.cancel_children.empty()) {
+    auto cancels = std::move(effects.cancel_children);
+    effects.cancel_children.clear();
+    for (RunId id : cancels) {
+      followups_.push_back([this, id, by = run.id] {
+        auto child = load(id);
+        if (!child.ok() || is_final((*child)->run->state)) return;
+        if (core::decide(*(*child)->run, core::Cancel{str("run ", by.value)}, ctx_).ok()) {
+          after(**child);
+        }
+      });
+    }
+  }
+  count_resources(entry);
+  if (is_final(run.state)) {
+    if (entry.touched) ended(entry);
+    return;
+  }
+  arm(entry);
+  list_lanes(entry);
+}
+
+void Loop::ended(Entry& entry) {
+  core::Run& run = *entry.run;
+  entry.armed = kNever;
+  if (!run.key.empty()) {
+    if (auto next = keys_.release(Keys::name_of(run), run.id)) {
+      followups_.push_back([this, id = *next] {
+        auto e = load(id);
+        if (!e.ok() || (*e)->run->admitted || is_final((*e)->run->state)) return;
+        keys_.hold(*(*e)->run);
+        if (core::decide(*(*e)->run, core::Admit{}, ctx_).ok()) after(**e);
+      });
+    }
+  }
+  if (run.parent) {
+    core::ChildEnded c{run.parent_task, run.id, run.state, run.verdict, run.outputs, run.error};
+    followups_.push_back([this, id = run.parent, c = std::move(c)] {
+      auto p = load(id);
+      if (!p.ok()) return;
+      if (core::decide(*(*p)->run, c, ctx_).ok()) after(**p);
+    });
+  }
+  if (auto it = end_calls_.find(run.id); it != end_calls_.end()) {
+    for (auto& call : it->second) open_->calls.push_back(std::move(call));
+    end_calls_.erase(it);
+  }
+}
+
+void Loop::drain_followups() {
+  while (!followups_.empty()) {
+    auto next = std::move(followups_.front());
+    followups_.pop_front();
+    ctx_.effects = &open_->effects;
+    next();
+  }
+}
+
+// What subscribers have not been told of this run yet.
+void Loop::gather_events(const core::Run& run, Flight& flight) {
+  bool wanted = false;
+  for (const auto& s : subscriptions_) wanted |= !s.run || s.run == run.id;
+  if (!wanted) return;
+  Told& told = told_.try_emplace(run.id).first->second;
+  if (told.tail_first != run.tail_first) {
+    told.tail_first = run.tail_first;
+    told.seq = run.tail_first - 1;
+    told.offset = 0;
+    told.time = run.created;
+  }
+  std::string_view fresh = std::string_view(run.tail).substr(told.offset);
+  auto events = core::decode_events(fresh, told.seq + 1, told.time);
+  PAWL_ASSERT(events.ok());
+  told.seq = run.next_seq - 1;
+  told.offset = run.tail.size();
+  told.time = run.tail_time;
+  if (is_final(run.state)) told_.erase(run.id);
+  if (!events->empty()) flight.events.emplace_back(run.id, std::move(*events));
+}
+
+std::unique_ptr<Flight> Loop::take_flight() {
+  PAWL_ASSERT(followups_.empty());
+  if (open_->empty()) {
+    open_->commands = 0;
+    open_->replay.clear();
+    return nullptr;
+  }
+  auto flight = std::move(open_);
+  open_ = std::make_unique<Flight>();
+  flight->batch.runs.reserve(flight->touched.size());
+  for (RunId id : flight->touched) {
+    Entry& entry = entries_.at(id);
+    core::Run& run = *entry.run;
+    entry.touched = false;
+    if (!subscriptions_.empty()) gather_events(run, *flight);
+    flight->batch.runs.push_back(write_of(run, entry.fresh, options_.limits.inline_bytes));
+    for (const auto& p : flight->batch.runs.back().payloads) {
+      auto value = Json::parse(p.bytes, {.max_bytes = 256u << 20, .max_depth = 200});
+      if (value.ok()) {
+        payloads_[p.hash] = std::move(*value);
+        payload_bytes_ += p.bytes.size();
+      }
+    }
+    entry.fresh = false;
+  }
+  return flight;
+}
+
+}  // namespace pawl::engine

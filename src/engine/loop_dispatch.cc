@@ -1,0 +1,148 @@
+// Who gets which task, and when timers fire.
+#include <algorithm>
+
+#include "engine/loop.h"
+
+namespace pawl::engine {
+namespace {
+
+// A run hands out so many at a turn while other runs of its lane wait.
+constexpr std::uint32_t kTurn = 16;
+
+bool later(const std::pair<Time, RunId>& a, const std::pair<Time, RunId>& b) { return a > b; }
+
+}  // namespace
+
+bool Loop::Worker::serves(const std::string& queue) const {
+  return info.queues.empty() ||
+         std::find(info.queues.begin(), info.queues.end(), queue) != info.queues.end();
+}
+
+WorkerId Loop::pick_worker(const std::string& queue) {
+  for (std::size_t i = 0; i < worker_order_.size(); ++i) {
+    std::size_t at = (next_worker_ + i) % worker_order_.size();
+    const Worker& w = workers_.at(worker_order_[at]);
+    if (w.credits > 0 && w.serves(queue)) {
+      next_worker_ = at;
+      return worker_order_[at];
+    }
+  }
+  return {};
+}
+
+void Loop::list_lanes(Entry& entry) {
+  core::Run& run = *entry.run;
+  if (run.counts[static_cast<std::size_t>(core::TaskState::queued)] == 0) return;
+  if (run.state == core::RunState::paused) return;
+  const auto& lanes = ready_.lanes_of(*run.plan, run.priority);
+  for (std::uint32_t i = 0; i < run.lanes.size(); ++i) {
+    if (run.lanes[i].live == 0) continue;
+    // Lanes beyond the 63rd share the last bit: one of them stands in the index at a time.
+    std::uint64_t bit = std::uint64_t{1} << std::min(i, 63u);
+    if (entry.listed & bit) continue;
+    entry.listed |= bit;
+    lanes[i]->items.push_back({run.id, i});
+  }
+}
+
+void Loop::unlist(Entry& entry, std::uint32_t lane) {
+  entry.listed &= ~(std::uint64_t{1} << std::min(lane, 63u));
+}
+
+void Loop::count_resources(Entry& entry) {
+  core::Run& run = *entry.run;
+  if (!run.workflow().constrained()) return;
+  entry.leased.resize(run.lanes.size());
+  for (std::size_t i = 0; i < run.lanes.size(); ++i) {
+    std::uint32_t now = is_final(run.state) ? 0 : run.lanes[i].leased;
+    if (entry.leased[i] == now) continue;
+    resources_.count(run.id, run.plan->lanes[i].resources, entry.leased[i], now);
+    entry.leased[i] = now;
+  }
+}
+
+void Loop::dispatch() {
+  for (ReadyLane* lane : ready_.lanes()) {
+    std::size_t looked = 0;
+    while (!lane->items.empty()) {
+      WorkerId to = pick_worker(lane->key.queue);
+      if (!to) break;
+      std::uint32_t room = resources_.room(lane->key.resources);
+      if (room == 0) break;
+      ReadyItem item = lane->items.front();
+      Entry* known = find(item.run);
+      if (known && !known->run) prefetch(*lane);
+      lane->items.pop_front();
+      if (!known) continue;
+      auto e = load(item.run);
+      if (!e.ok()) {  // the store cannot be read now: the run keeps its place
+        lane->items.push_front(item);
+        return;
+      }
+      Entry& entry = **e;
+      unlist(entry, item.lane);
+      core::Run& run = *entry.run;
+      if (run.lanes[item.lane].live == 0 || run.state == core::RunState::paused) {
+        list_lanes(entry);
+        continue;
+      }
+      Worker& worker = workers_.at(to);
+      std::uint32_t n = std::min(worker.credits, room);
+      if (!lane->items.empty()) n = std::min(n, kTurn);
+      ctx_.effects = &open_->effects;
+      std::uint32_t given = core::decide(run, core::Claim{item.lane, to, n}, ctx_);
+      worker.credits -= given;
+      worker.busy += given;
+      after(entry);
+      drain_followups();
+      // A claim whose expressions all failed gives nothing out: the lane must not spin on it.
+      if (given == 0 && ++looked > lane->items.size() + 1) break;
+    }
+  }
+}
+
+void Loop::arm(Entry& entry) {
+  Time wake = entry.run->next_wake();
+  if (wake == kNever || (entry.armed != kNever && entry.armed <= wake)) return;
+  entry.armed = wake;
+  timers_.emplace_back(wake, entry.run->id);
+  std::push_heap(timers_.begin(), timers_.end(), later);
+}
+
+void Loop::expire_due() {
+  if (timers_.size() > 4096 && timers_.size() > 2 * entries_.size()) {  // mostly stale
+    timers_.clear();
+    entries_.for_each([&](RunId id, const Entry& entry) {
+      if (entry.armed != kNever) timers_.emplace_back(entry.armed, id);
+    });
+    std::make_heap(timers_.begin(), timers_.end(), later);
+  }
+  while (!timers_.empty() && timers_.front().first <= ctx_.now) {
+    auto [wake, id] = timers_.front();
+    std::pop_heap(timers_.begin(), timers_.end(), later);
+    timers_.pop_back();
+    Entry* entry = find(id);
+    if (!entry || entry->armed != wake) continue;
+    entry->armed = kNever;
+    auto e = load(id);
+    if (!e.ok()) {
+      entry->armed = ctx_.now + std::chrono::seconds(1);
+      timers_.emplace_back(entry->armed, id);
+      std::push_heap(timers_.begin(), timers_.end(), later);
+      return;
+    }
+    if (is_final((*e)->run->state)) continue;
+    ctx_.effects = &open_->effects;
+    auto expired = core::decide(*(*e)->run, core::Expire{}, ctx_);
+    PAWL_ASSERT(expired.ok());
+    after(**e);
+    drain_followups();
+  }
+}
+
+Time Loop::next_wake() const {
+  if (stalled_) return clock_.now() + (stalled_until_ - clock_.mono());
+  return timers_.empty() ? kNever : timers_.front().first;
+}
+
+}  // namespace pawl::engine

@@ -1,0 +1,123 @@
+// Start-up: open runs are read in steps while the loop already works. Recovery is nothing else.
+#include <algorithm>
+
+#include "base/text.h"
+#include "engine/loop.h"
+#include "engine/run_io.h"
+
+namespace pawl::engine {
+namespace {
+
+constexpr std::uint32_t kScanStep = 512;
+
+}  // namespace
+
+Status Loop::start() {
+  ctx_.now = clock_.now();
+  ctx_.effects = &open_->effects;
+  last_run_ = TRY(store_.last_run_id());
+  last_workflow_ = TRY(store_.last_workflow_id());
+  scan_end_ = last_run_;
+  if (auto next = TRY(store_.meta("next_worker"))) {
+    next_worker_id_ = static_cast<std::uint32_t>(std::strtoul(next->c_str(), nullptr, 10));
+  }
+  // Runs that hold resources or keys first, all of them: nobody else may be given what they hold.
+  RunId after_run;
+  for (;;) {
+    auto images = TRY(store_.scan_open(after_run, kScanStep, true));
+    for (const auto& image : images) {
+      TRY(take_image(image));
+      after_run = image.header.id;
+    }
+    if (images.size() < kScanStep) break;
+  }
+  // A key that was free when the engine died is given on now.
+  std::vector<RunId> admit;
+  entries_.for_each([&](RunId id, const Entry& entry) {
+    if (entry.run && !entry.run->admitted && !entry.run->key.empty()) admit.push_back(id);
+  });
+  std::sort(admit.begin(), admit.end());
+  for (RunId id : admit) {
+    core::Run& run = *entries_.at(id).run;
+    Keys::State& key = keys_.at(run);
+    if (key.holders.size() >= key.limit) continue;
+    std::erase(key.waiting, id);
+    keys_.hold(run);
+    TRY(core::decide(run, core::Admit{}, ctx_));
+    after(entries_.at(id));
+    drain_followups();
+  }
+  return {};
+}
+
+void Loop::scan_step() {
+  auto images = store_.scan_open(scan_cursor_, kScanStep, false);
+  if (!images.ok()) {
+    trouble_ = images.error();
+    return;
+  }
+  for (const auto& image : *images) {
+    scan_cursor_ = image.header.id;
+    if (entries_.find(image.header.id)) continue;  // read before, or newer than this start
+    if (image.header.id > scan_end_) continue;
+    Status s = take_image(image);
+    if (!s.ok()) trouble_ = s;  // one damaged run stays shut; the others go on
+  }
+  if (images->size() == kScanStep && scan_cursor_ < scan_end_) return;
+  scanning_ = false;
+  // What a worker says it holds and no run knows of is history.
+  for (const auto& [run, fences] : held_) {
+    for (const auto& [fence, worker] : fences) open_->effects.refused.push_back({worker, fence});
+  }
+  held_.clear();
+}
+
+Status Loop::take_image(const store::RunImage& image) {
+  auto run = TRY(run_of(image, [this](WorkflowId w) { return plan(w); }));
+  Entry& entry = entries_[image.header.id];
+  entry.run = std::move(run);
+  admit_to_cache(entry);
+  core::Run& r = *entry.run;
+  if (!r.key.empty()) r.admitted ? keys_.hold(r) : keys_.wait(r);
+  count_resources(entry);
+  reconcile(entry);
+  return {};
+}
+
+// What ran when the last engine ended: held by a worker that outlived it, or lost.
+void Loop::reconcile(Entry& entry) {
+  core::Run& run = *entry.run;
+  ctx_.effects = &open_->effects;
+  std::vector<core::Fence> lost;
+  auto held = held_.find(run.id);
+  for (const core::Fence& f : core::live_attempts(run)) {
+    WorkerId owner = run.rows[f.task].worker;
+    if (workers_.count(owner)) continue;  // of this life
+    bool kept = false;
+    if (held != held_.end()) {
+      for (auto it = held->second.begin(); it != held->second.end(); ++it) {
+        if (it->first != f) continue;
+        kept = core::decide(run, core::Adopt{f, it->second}, ctx_).ok();
+        if (kept) ++workers_.at(it->second).busy;
+        // The cancel that the last engine may not have delivered is sent again.
+        if (kept && run.rows[f.task].cancel_asked) {
+          open_->effects.cancels.push_back({it->second, f});
+        }
+        held->second.erase(it);
+        break;
+      }
+      if (held->second.empty()) held_.erase(held), held = held_.end();
+    }
+    if (!kept) lost.push_back(f);
+  }
+  if (!lost.empty() && !any_joined_) {
+    orphans_.insert(run.id);  // decided when the first worker says what it holds
+  } else if (!lost.empty()) {
+    auto s = core::decide(run, core::Requeue{std::move(lost), true}, ctx_);
+    PAWL_ASSERT(s.ok());
+  }
+  after(entry);
+  drain_followups();
+}
+
+}  // namespace pawl::engine

@@ -1,0 +1,44 @@
+// The test binary is also the spawner, and the engine process that crash tests kill.
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <string>
+
+#include "worker/spawner.h"
+#include "worker/worker_testing.h"
+
+namespace pawl::worker {
+namespace {
+
+// `worker_test __engine DATA SCRIPT`: one attempt, then waits to be killed. What ended is written to
+// stdout, so that a test which does not kill it sees that.
+int engine_main(char** argv) {
+  RecordingPort port;
+  auto registry = actions::Registry::built_in();
+  auto worker = Worker::start(port, registry, {.data_dir = argv[2]});
+  if (!worker.ok()) {
+    ::dprintf(1, "refused %s\n", worker.error().message.c_str());
+    return 9;
+  }
+  port.submit(shell_task(fence_of(7), argv[3], [](core::TaskDef& def) {
+    def.timeout.attempt = std::chrono::seconds(50);
+  }));
+  ::dprintf(1, "started\n");
+  const auto& seen = port.wait_for_end(fence_of(7));
+  ::dprintf(1, "ended %d\n", static_cast<int>(seen.last.kind));
+  return 0;
+}
+
+}  // namespace
+}  // namespace pawl::worker
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::strcmp(argv[1], pawl::worker::kSpawnerArgument) == 0) {
+    return pawl::worker::spawner_main(argc, argv);
+  }
+  if (argc > 3 && std::strcmp(argv[1], "__engine") == 0) return pawl::worker::engine_main(argv);
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,127 @@
+# bash completion for pawl; made by: pawl completion bash
+_pawl_runs() { timeout 0.3 pawl ls -q --limit 50 2>/dev/null; }
+_pawl() {
+  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
+  local command='' place=0 i
+  COMPREPLY=()
+  # Bash makes three words of --flag=value.
+  if [ "$word" = = ]; then
+    word=''
+  elif [ "$before" = = ]; then
+    before=${COMP_WORDS[COMP_CWORD-2]}
+  fi
+  # The command is the first word that is neither a flag nor a flag's value; arguments follow.
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case ${COMP_WORDS[i]} in
+      =) ((i++)) ;;
+      "--data"|"--color"|"--timeout"|"--input"|"-i"|"--inputs"|"--name"|"--label"|"--progress"|"--slots"|"--resource"|"--fail-on"|"--idempotency-key"|"--state"|"--verdict"|"--workflow"|"--since"|"--limit"|"--tail"|"--attempt"|"--grep"|"--task"|"--format"|"-o"|"--message"|"-m"|"--set"|"--from"|"--unit")
+        [ "${COMP_WORDS[i+1]}" = = ] || ((i++)) ;;
+      -*) ;;
+      *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((place++)); fi ;;
+    esac
+  done
+  case "$command $before" in
+    "run --inputs")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "run --progress")
+      mapfile -t COMPREPLY < <(compgen -W 'auto tty plain json none' -- "$word")
+      return ;;
+    "run --fail-on")
+      mapfile -t COMPREPLY < <(compgen -W 'warning fail' -- "$word")
+      return ;;
+    "run --input"|"run -i"|"run --name"|"run --label"|"run --slots"|"run --resource"|"run --idempotency-key") return ;;
+    "watch --progress")
+      mapfile -t COMPREPLY < <(compgen -W 'auto tty plain json none' -- "$word")
+      return ;;
+    "watch --fail-on")
+      mapfile -t COMPREPLY < <(compgen -W 'warning fail' -- "$word")
+      return ;;
+    "wait --fail-on")
+      mapfile -t COMPREPLY < <(compgen -W 'warning fail' -- "$word")
+      return ;;
+    "plan --inputs")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "plan --input"|"plan -i") return ;;
+    "ls --state")
+      mapfile -t COMPREPLY < <(compgen -W 'pending running paused completed failed cancelled recovering' -- "$word")
+      return ;;
+    "ls --verdict")
+      mapfile -t COMPREPLY < <(compgen -W 'pass warning fail none' -- "$word")
+      return ;;
+    "ls --workflow"|"ls --label"|"ls --since"|"ls --limit") return ;;
+    "logs --tail"|"logs --attempt"|"logs --grep") return ;;
+    "history --task") return ;;
+    "graph --format"|"graph -o")
+      mapfile -t COMPREPLY < <(compgen -W 'tree dot mermaid' -- "$word")
+      return ;;
+    "pause --message"|"pause -m") return ;;
+    "cancel --message"|"cancel -m") return ;;
+    "retry --task"|"retry --set") return ;;
+    "recover --from"|"recover --set"|"recover --input"|"recover -i") return ;;
+    "approve --message"|"approve -m") return ;;
+    "reject --message"|"reject -m") return ;;
+    "emit --unit") return ;;
+  esac
+  case $before in
+    "--data")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "--color")
+      mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word")
+      return ;;
+    "--timeout") return ;;
+  esac
+  if [ -z "$command" ]; then
+    mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject emit doctor schema completion help version --data --json --color --quiet -q --verbose -v --no-input --timeout --help --version' -- "$word")
+    return
+  fi
+  case $word in -*)
+    local flags=''
+    case $command in
+      run) flags='--input -i --inputs --name --label --progress --slots --resource --fail-on --idempotency-key' ;;
+      watch) flags='--progress --fail-on' ;;
+      wait) flags='--fail-on' ;;
+      plan) flags='--input -i --inputs' ;;
+      ls) flags='--state --verdict --workflow --label --since --limit' ;;
+      logs) flags='--follow -f --tail --attempt --grep' ;;
+      history) flags='--task' ;;
+      graph) flags='--format -o' ;;
+      pause) flags='--message -m' ;;
+      cancel) flags='--message -m' ;;
+      retry) flags='--task --set' ;;
+      recover) flags='--from --set --input -i' ;;
+      approve) flags='--message -m' ;;
+      reject) flags='--message -m' ;;
+      emit) flags='--unit' ;;
+      help) flags='--man' ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$flags --data --json --color --quiet -q --verbose -v --no-input --timeout --help" -- "$word")
+    return ;;
+  esac
+  case $command in
+    run) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    watch) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
+    wait) mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
+    validate) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    plan) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    show) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
+    logs) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
+    why) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
+    history) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
+    graph) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    pause) mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
+    resume) mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
+    cancel) mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
+    retry) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
+    recover) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
+    approve) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
+    reject) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
+    emit) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'progress metric warning failure-class checkpoint' -- "$word") ;;
+    schema) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'workflow' -- "$word") ;;
+    completion) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$word") ;;
+    help) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject emit doctor schema completion help version exit-codes environment' -- "$word") ;;
+  esac
+}
+complete -o filenames -F _pawl pawl
