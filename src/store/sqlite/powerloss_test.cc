@@ -82,14 +82,12 @@ class Seed {
   void inspect() {
     auto store = open();
     if (!store.ok()) {
-      if (full_) puts(store.error().message.c_str());
       ++outcome_.corrupt;
       return;
     }
     auto findings = (*store)->check();
     auto highest = (*store)->last_run_id();
     if (!findings.ok() || !findings->empty() || !highest.ok()) {
-      if (full_) puts(!findings.ok()?findings.error().message.c_str():findings->empty()?highest.error().message.c_str():findings->front().c_str());
       ++outcome_.corrupt;
       return;
     }

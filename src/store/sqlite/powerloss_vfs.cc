@@ -60,6 +60,7 @@ struct Handle {
   int level;
   unsigned shm_shared, shm_exclusive;
   bool mapped;
+  bool fresh;  // a journal or WAL that this handle created, not synced yet
 };
 
 Handle* ours(sqlite3_file* f) { return reinterpret_cast<Handle*>(f); }
@@ -89,6 +90,11 @@ struct PowerlossDisk::Impl {
     }
     if (budget > 0) --budget;
     return true;
+  }
+
+  void sync_directory() {
+    for (auto& [file, node] : files) node->entry_durable = true;
+    deleted.clear();
   }
 
   void crash_file(Node& node) {
@@ -160,8 +166,8 @@ int x_sync(sqlite3_file* f, int) {
   if (h->disk->lying) return SQLITE_OK;
   for (const auto& write : h->node->pending) replay(write, h->node->durable);
   h->node->pending.clear();
-  // SQLite's own VFS syncs the directory after the first sync of a file that it created.
-  h->node->entry_durable = true;
+  // Like SQLite's own VFS: the first sync of a new journal syncs its directory, and so every name.
+  if (std::exchange(h->fresh, false)) h->disk->sync_directory();
   return SQLITE_OK;
 }
 
@@ -290,7 +296,10 @@ int v_open(sqlite3_vfs* vfs, const char* name, sqlite3_file* f, int flags, int* 
   } else {
     auto found = disk->files.find(name);
     if (found == disk->files.end() && !(flags & SQLITE_OPEN_CREATE)) return SQLITE_CANTOPEN;
-    if (found == disk->files.end()) found = disk->files.emplace(name, std::make_shared<Node>()).first;
+    if (found == disk->files.end()) {
+      found = disk->files.emplace(name, std::make_shared<Node>()).first;
+      h->fresh = (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)) != 0;
+    }
     node = found->second;
   }
   h->base.pMethods = &kMethods;
@@ -312,7 +321,7 @@ int v_delete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
     disk->deleted[name] = found->second;
   }
   disk->files.erase(found);
-  if (sync_directory && !disk->lying) disk->deleted.clear();
+  if (sync_directory && !disk->lying) disk->sync_directory();
   return SQLITE_OK;
 }
 
