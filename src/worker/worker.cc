@@ -252,6 +252,8 @@ void Worker::Core::carry_out(Assignment& a) {
 
 void Worker::Core::take_on(Assignment&& a, const actions::ActionKind& kind) {
   const Fence fence = a.fence;
+  // Told twice, it is still one attempt.
+  if (attempts_.contains(fence) || settling_.contains(fence)) return;
   auto made = std::make_unique<LiveAttempt>(*this, std::move(a));
   auto& attempt = *made;
   attempts_[fence] = std::move(made);
