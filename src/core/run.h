@@ -31,6 +31,9 @@ namespace pawl::core {
 // How many rows are written together; the store keeps as many in a segment.
 inline constexpr std::uint32_t kRowsPerSegment = 128;
 
+// Room kept behind the event tail: a few tasks' events fit without growing it.
+inline constexpr std::size_t kTailRoom = 96;
+
 // Tasks of one lane are alike to the scheduler: same queue, priority and resources.
 struct LaneKey {
   std::string queue;
@@ -79,6 +82,7 @@ struct TaskExtra {
   Time wake = kNever;      // retry, sleep, gate timeout, queue timeout
   RunId child;             // of a `workflow` task
   std::string checkpoint;  // bytes of the last attempt's
+  std::string best;        // ... of the one marked best
   Resume resume = Resume::checkpoint;
   std::string before;    // shell text before the next attempt
   Json items;            // a fan-out's elements
