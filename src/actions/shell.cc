@@ -57,11 +57,15 @@ class ShellAction : public Action, public ProcessEvents {
                         describe_launch_error(error, state_.program, state_.cwd)));
   }
   void lines(std::uint64_t first, std::vector<core::LogLine> lines) override {
+    for (std::size_t i = 0; i < lines.size() && !notes_.empty(); ++i) {
+      if (lines[i].stream == core::Stream::pawl) std::erase(notes_, lines[i].text);
+    }
     err_.add(lines, core::Stream::err);
     out_.add(lines, core::Stream::out);
     sink_.lines(first, std::move(lines));
   }
   void exited(const ProcessExit& exit) override {
+    for (auto& text : std::exchange(notes_, {})) sink_.note(std::move(text));
     read_events(true);
     auto report = report_of(exit);
     std::string bytes;
@@ -130,18 +134,23 @@ class ShellAction : public Action, public ProcessEvents {
     for (auto& [name, value] : events.metrics) sink_.metric(std::move(name), value);
     for (auto& text : events.warnings) sink_.warning(masker_.masked(text));
     for (auto& text : events.problems) {
-      if (at_end) sink_.note(masker_.masked(text));
-      else services_.processes->note(key_, masker_.masked(text));
+      note(masker_.masked(text), at_end);
     }
     if (events.best_checkpoint) take_best(at_end);
     sink_.alive();
   }
 
+  // The spawner numbers lines while it runs; a note that meets its end there is said here.
+  void note(std::string text, bool at_end) {
+    if (at_end) return sink_.note(std::move(text));
+    services_.processes->note(key_, text);
+    notes_.push_back(std::move(text));
+  }
+
   void take_best(bool at_end) {
     auto kept = files_.keep_best();
     if (!kept.ok()) {
-      const auto text = str("cannot keep the best checkpoint: ", kept.error().message);
-      return at_end ? sink_.note(text) : services_.processes->note(key_, text);
+      return note(str("cannot keep the best checkpoint: ", kept.error().message), at_end);
     }
     sink_.checkpoint(std::move(*kept), true);
   }
@@ -202,6 +211,7 @@ class ShellAction : public Action, public ProcessEvents {
   std::optional<EventsFile> events_;
   std::optional<core::FailureClass> failure_class_;
   Tail err_, out_;
+  std::vector<std::string> notes_;  // sent to the spawner, not seen in the log yet
   ProcessKey key_ = 0;
   std::uint64_t watch_ = 0;
   bool ended_ = false;

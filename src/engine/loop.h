@@ -38,9 +38,9 @@ struct Entry {
   bool fresh = false;              // not in the store yet
   bool touched = false;            // changed since the last flight
   bool in_lru = false;
-  bool counted = false;            // its leases are counted in Resources
   std::uint32_t bytes_kib = 0;     // what it adds to the cache
-  std::vector<std::uint32_t> leased;  // per lane, as counted in Resources; empty: none
+  // Of a constrained run: its leases per lane, as counted in Resources.
+  std::unique_ptr<std::vector<std::uint32_t>> leased;
 };
 
 struct Flight {
@@ -63,6 +63,8 @@ struct Flight {
            effects.assignments.empty() && effects.cancels.empty() && effects.refused.empty() &&
            events.empty() && progress.empty() && logs.empty() && touched.empty() && receipts.empty();
   }
+  // Empties it; the room of its vectors stays.
+  void clear();
 };
 
 class Loop {
@@ -159,7 +161,7 @@ class Loop {
   Random random_;
   store::Store& store_;
   core::Context ctx_;
-  std::unique_ptr<Flight> open_;
+  std::unique_ptr<Flight> open_, spare_;  // spare_: a landed one, kept for its vectors' room
   core::Effects scratch_effects_;
 
   RunTable<Entry> entries_;
