@@ -1,5 +1,6 @@
 // Progress for logs, CI and pipes: nothing moves, every line stands for itself.
 #include "base/text.h"
+#include "cli/brief_error.h"
 #include "cli/live_lines.h"
 #include "cli/progress.h"
 
@@ -68,17 +69,20 @@ class PlainProgress final : public Progress {
       }
       return;
     }
-    if (item.kind == FeedKind::event) add_event(out, item);
+    if (item.kind == FeedKind::event) add_event(out, item, view.head().run.value);
   }
 
-  void add_event(std::string& out, const server::FeedItem& item) {
+  void add_event(std::string& out, const server::FeedItem& item, std::int64_t run) {
     const core::Event& e = item.event;
     using core::EventKind;
-    auto first = clean_line(e.text.substr(0, e.text.find('\n')));
+    auto first = brief_error(e.text);
     switch (e.kind) {
       case EventKind::run_state:
         out += str(clock_time(e.time), " run ", core::to_string(e.run_state),
                    first.empty() ? "" : str(": ", first), '\n');
+        if (e.run_state == core::RunState::paused) {
+          out += str("  go on with: pawl resume ", run, "   what it waits for: pawl why ", run, '\n');
+        }
         return;
       case EventKind::task_state: {
         // Queued for an instant is no news; queued again is.
