@@ -294,6 +294,7 @@ Result<Run> decode_run(std::shared_ptr<const Plan> plan, const RunParts& parts) 
     if (!in.ok() || !in.at_end()) return corrupt("cells");
   }
   derive(run);
+  run.written = {run.next_seq - 1, run.tail.size(), run.tail_time};
   return run;
 }
 

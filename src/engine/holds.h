@@ -48,10 +48,13 @@ class Keys {
   static std::string name_of(const core::Run& run);
   State& at(const core::Run& run);
   const State* find(const core::Run& run) const;
-  void hold(const core::Run& run);
+  void hold(const core::Run& run);  // it waits no longer
   void wait(const core::Run& run);
-  // The run no longer holds or waits. Returns the run to admit next, where there is room for one.
-  std::optional<RunId> release(const std::string& name, RunId run);
+  // The run no longer holds or waits.
+  void release(const std::string& name, RunId run);
+  // The run to admit next, where there is room for one. It waits until it holds.
+  std::optional<RunId> next(const std::string& name) const;
+  std::vector<std::string> names() const;
 
  private:
   std::map<std::string, State> keys_;

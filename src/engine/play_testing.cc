@@ -92,6 +92,7 @@ std::vector<std::string> Play::to_the_end() {
     if (quiet > 3) bed_.sleep();
     if (quiet > 400) break;  // no time and no worker moves it on
   }
+  bed_.store().heal();
   auto problems = bed_.audit();
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     if (!runs_[i]) {

@@ -53,6 +53,8 @@ struct TakeReports {
   WorkerId worker;
   std::vector<core::Report> reports;
   std::uint32_t slots = 0;
+  std::uint32_t ended = 0;  // leases that they were seen to end, when first decided
+  bool again = false;       // decided before, in a flight that failed
 };
 struct TakeLog {
   core::LogBatch lines;
