@@ -71,6 +71,7 @@ class Checker {
   void additional(const Json& v, const std::string& at, unsigned depth) {
     if (!v.is_bool()) schema(v, at, depth + 1);
   }
+  static std::string keyword_hint(const std::string& word);
   void pair(const Json& s, const std::string& at, const char* low, const char* high);
 
   std::size_t patterns_ = 0;
@@ -120,16 +121,24 @@ void Checker::schema(const Json& s, const std::string& at, unsigned depth) {
     if (known != nullptr) {
       (this->*known->read)(value, at + token(key), depth);
     } else if (key.substr(0, 2) != "x-") {
-      std::vector<std::string_view> names;
-      for (const Keyword& k : KeywordTable::all)
-        names.push_back(k.name);
       put(at + token(key), "unknown_keyword", str("the keyword \"", key, "\" is unknown"),
-          did_you_mean(nearest_name_of(key, names)));
+          keyword_hint(key));
     }
   }
   pair(s, at, "minimum", "maximum");
   pair(s, at, "minLength", "maxLength");
   pair(s, at, "minItems", "maxItems");
+}
+
+std::string Checker::keyword_hint(const std::string& word) {
+  std::vector<std::string_view> names;
+  std::string all;
+  for (const Keyword& k : KeywordTable::all) {
+    names.push_back(k.name);
+    all += str(all.empty() ? "" : ", ", k.name);
+  }
+  std::string near = nearest_name_of(word, names);
+  return near.empty() ? str("keywords: ", all, "; x-... is free") : did_you_mean(near);
 }
 
 void Checker::pair(const Json& s, const std::string& at, const char* low, const char* high) {
