@@ -4,7 +4,7 @@
 
 namespace pawl::cli {
 
-void Ask::print(const Json& value) const {
+void Ask::print_json(const Json& value) const {
   io.out(str(io.out_term().tty ? value.pretty() : value.dump(), '\n'));
 }
 

@@ -29,7 +29,7 @@ struct Ask {
   bool quiet() const { return args.on("quiet"); }
   void print(std::string_view text) const { io.out(text); }
   // One document, indented where people look at it.
-  void print(const Json& value) const;
+  void print_json(const Json& value) const;
   void note(std::string_view line) const;  // stderr; nothing under --quiet
   std::string run() const { return args.args().front(); }
   // The flag's value, or "".

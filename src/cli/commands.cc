@@ -80,7 +80,7 @@ CommandSpec run_command() {
                 {.name = "slots",
                  .kind = FlagKind::integer,
                  .value = "N",
-                 .help = "tasks at once (default: one a processor)",
+                 .help = "tasks at once (default: two a processor, at least 4)",
                  .common = true},
                 {.name = "resource",
                  .kind = FlagKind::pair,

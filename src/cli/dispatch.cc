@@ -17,18 +17,32 @@ void Io::describe(ColorChoice choice) {
   err_term_ = describe_term(stream_facts(err_fd_), choice, environment_);
 }
 
-void Io::write(int fd, std::string_view text) { (void)write_all(fd, text, "output").ok(); }
+bool Io::write(int fd, std::string_view text) { return write_all(fd, text, "output").ok(); }
 
+// A message is what went wrong; lines that begin with "hint:" are what to do about it.
 int report(const Error& error, bool json, Io& io) {
   auto code = exit_code(error.code);
+  std::string what, hints;
+  for (auto line : split(error.message, '\n')) {
+    bool hint = line.starts_with("hint: ");
+    auto& part = hint ? hints : what;
+    part += str(part.empty() ? "" : "\n", hint ? line.substr(6) : line);
+  }
   if (json) {
     Json body;
-    body.set("code", to_string(error.code)).set("message", error.message).set("exit_code", code);
+    body.set("code", to_string(error.code)).set("message", to_valid_utf8(what));
+    if (!hints.empty()) body.set("hint", to_valid_utf8(hints));
+    body.set("exit_code", code);
     io.err(Json::object({{"error", body}}).dump() + '\n');
     return code;
   }
   // Messages hold what others wrote (names, values): nothing in them may reach the terminal raw.
-  io.err(str(paint(io.err_term(), Style::red, "pawl:"), ' ', clean_text(error.message), '\n'));
+  const Term& term = io.err_term();
+  auto text = str(paint(term, Style::red, "error:"), ' ', clean_text(what), '\n');
+  for (auto hint : split(hints, '\n')) {
+    if (!hint.empty()) text += str("  ", paint(term, Style::bold, "hint:"), ' ', clean_text(hint), '\n');
+  }
+  io.err(text);
   return code;
 }
 

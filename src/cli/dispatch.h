@@ -22,21 +22,25 @@ class Io {
 
   // Results go to out, all else (progress, notices, errors) to err. Where a reader has gone (a
   // closed pipe) what follows is dropped: nobody is there to tell.
-  void out(std::string_view text) { write(out_fd_, text); }
+  void out(std::string_view text) {
+    if (!out_closed_) out_closed_ = !write(out_fd_, text);
+  }
   void err(std::string_view text) { write(err_fd_, text); }
+  bool out_closed() const { return out_closed_; }  // nobody reads out any more
   const Term& out_term() const { return out_term_; }
   const Term& err_term() const { return err_term_; }
   const char* environment(const char* name) const { return environment_(name); }
   const Environment& environment() const { return environment_; }
 
  private:
-  void write(int fd, std::string_view text);
+  bool write(int fd, std::string_view text);
 
   Environment environment_;
   int out_fd_;
   int err_fd_;
   Term out_term_;
   Term err_term_;
+  bool out_closed_ = false;
 };
 
 // A command's code. Returns the exit code.

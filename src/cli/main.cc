@@ -1,12 +1,18 @@
 // The `pawl` executable: the process's streams and environment, and the commands it was linked
-// with.
+// with. It is also the spawner, under an argument that no person types.
 #include <csignal>
+#include <cstring>
 
 #include "cli/dispatch.h"
+#include "cli/handlers.h"
+#include "worker/spawner.h"
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::strcmp(argv[1], pawl::worker::kSpawnerArgument) == 0) {
+    return pawl::worker::spawner_main(argc, argv);
+  }
   // A reader that has gone ends a command quietly, not by a signal.
   std::signal(SIGPIPE, SIG_IGN);
   pawl::cli::Io io(1, 2, pawl::cli::process_environment);
-  return pawl::cli::run_command_line({argv + 1, argv + argc}, {}, io);
+  return pawl::cli::run_command_line({argv + 1, argv + argc}, pawl::cli::engine_handlers(), io);
 }

@@ -270,6 +270,12 @@ Result<RunId> Session::find(std::string_view reference) {
                                 : str("did you mean '", near, "'?"));
 }
 
+Result<Json> Session::await_end(RunId run, Duration patience) {
+  PAWL_ASSERT(owned_);
+  TRY(owned_->engine->wait_for_end(run, system_clock().mono() + patience));
+  return owned_->methods->brief(run);
+}
+
 void Session::drain(bool leave_running) {
   if (!owned_ || !owned_->worker) return;
   if (!leave_running) owned_->worker->drain(Duration{0});

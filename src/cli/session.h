@@ -46,6 +46,8 @@ class Session {
   // Calls read with the run as it is stored, or as the engine here has it.
   Status inspect(RunId run, const std::function<void(const core::Run&)>& read);
 
+  // Waits for the end of a run that is carried here, no longer than `patience`; where it is then.
+  Result<Json> await_end(RunId run, Duration patience);
   // Ends the worker: what runs is stopped and given back (`finish` false), or left to the process that
   // takes the directory over next (`leave_running`). Blocks; hurry() from another thread cuts it short
   // with KILL. Does nothing where we own nothing.

@@ -39,7 +39,10 @@ Result<std::vector<Event>> decode_events(std::string_view bytes, std::uint64_t f
     e.seq = first_seq++;
     auto kind = r.u8();
     e.kind = static_cast<EventKind>(kind);
-    e.time = last + Duration{r.zigzag()};
+    // Unsigned, so that corrupt bytes give some other time, not undefined behaviour.
+    e.time = Time{Duration{
+        static_cast<std::int64_t>(static_cast<std::uint64_t>(last.time_since_epoch().count()) +
+                                  static_cast<std::uint64_t>(r.zigzag()))}};
     last = e.time;
     if (has_task(e.kind)) e.task = static_cast<TaskId>(r.varint());
     if (has_attempt(e.kind)) e.attempt = static_cast<Attempt>(r.varint());

@@ -49,6 +49,7 @@ const FanOut& Run::fan_out_of_child(TaskId t) const { return *search(fan_outs, t
 FanOut& Run::fan_out_of_child(TaskId t) { return const_cast<FanOut&>(*search(fan_outs, t)); }
 
 const FanOut* Run::fan_out_of(TaskId t) const {
+  if (!is_fan_out(t)) return nullptr;
   for (const FanOut& f : fan_outs) {
     if (f.parent == t && !f.dead) return &f;
   }

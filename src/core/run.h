@@ -79,6 +79,7 @@ struct TaskExtra {
   Time wake = kNever;      // retry, sleep, gate timeout, queue timeout
   RunId child;             // of a `workflow` task
   std::string checkpoint;  // bytes of the last attempt's
+  std::string best;        // ... of the one marked best
   Resume resume = Resume::checkpoint;
   std::string before;    // shell text before the next attempt
   Json items;            // a fan-out's elements

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "base/codec.h"
 #include "base/text.h"
+#include "core/run_codec_parts.h"
 
 namespace pawl::core {
 namespace {
@@ -13,194 +13,6 @@ constexpr std::uint8_t kFormat = 1;
 // row.
 constexpr std::size_t kInlineCell = 256;
 constexpr std::uint32_t kInlineCellTasks = 64;
-
-constexpr unsigned kReused = 0x10, kCancelAsked = 0x20, kTried = 0x40, kTimed = 0x80;
-
-void put_row(Writer& w, const TaskRow& r, Time base) {
-  bool tried = r.attempt || r.failures || r.losses;
-  bool timed = r.queued != kNoTime || r.started != kNoTime || r.finished != kNoTime;
-  auto flags = static_cast<std::uint8_t>(
-      static_cast<unsigned>(r.state) | (r.reused ? kReused : 0u) |
-      (r.cancel_asked ? kCancelAsked : 0u) | (tried ? kTried : 0u) | (timed ? kTimed : 0u));
-  w.u8(flags);
-  if (flags == 0) return;
-  w.u8(static_cast<std::uint8_t>(r.reason));
-  if (tried) {
-    w.varint(r.attempt);
-    w.varint(r.failures);
-    w.varint(r.losses);
-    w.varint(r.lease);
-    w.varint(r.worker.value);
-  }
-  if (timed) {
-    // 0 stands for "not yet"; real times are relative to the run's creation and shifted by one.
-    auto time = [&](Time t) {
-      w.zigzag(t == kNoTime              ? 0
-               : (t - base).count() >= 0 ? (t - base).count() + 1
-                                         : (t - base).count());
-    };
-    time(r.queued);
-    time(r.started);
-    time(r.finished);
-  }
-}
-
-void get_row(Reader& in, TaskRow& r, Time base) {
-  auto flags = in.u8();
-  if ((flags & 0x0f) >= kTaskStateCount) return in.fail();
-  r.state = static_cast<TaskState>(flags & 0x0f);
-  if (flags == 0) return;
-  auto reason = in.u8();
-  if (reason >= kReasonCount) return in.fail();
-  r.reason = static_cast<Reason>(reason);
-  r.reused = flags & kReused;
-  r.cancel_asked = flags & kCancelAsked;
-  if (flags & kTried) {
-    r.attempt = static_cast<Attempt>(in.varint());
-    r.failures = static_cast<std::uint16_t>(in.varint());
-    r.losses = static_cast<std::uint16_t>(in.varint());
-    r.lease = static_cast<Lease>(in.varint());
-    r.worker = WorkerId(static_cast<std::uint32_t>(in.varint()));
-  }
-  if (flags & kTimed) {
-    auto time = [&] {
-      auto v = in.zigzag();
-      return v == 0 ? kNoTime : base + Duration{v > 0 ? v - 1 : v};
-    };
-    r.queued = time();
-    r.started = time();
-    r.finished = time();
-  }
-}
-
-// Bits of a cell's presence mask, in the order in which the fields follow.
-enum CellField : std::uint32_t {
-  kOutput = 1,
-  kOutputHash = 2,
-  kError = 4,
-  kFailure = 8,
-  kParams = 16,
-  kWake = 32,
-  kChild = 64,
-  kCheckpoint = 128,
-  kResume = 256,
-  kBefore = 512,
-  kItems = 1024,
-  kQuestion = 2048,
-  kPreview = 4096,
-  kRuleUses = 8192,
-  kWarnings = 16384,
-  kNote = 32768,
-  kMetrics = 65536
-};
-
-void put_json(Writer& w, const Json& v) { w.bytes(v.dump()); }
-
-Json get_json(Reader& in) {
-  auto parsed = Json::parse(in.bytes(), {.max_bytes = 256u << 20, .max_depth = 200});
-  if (!parsed.ok()) {
-    in.fail();
-    return Json();
-  }
-  return std::move(*parsed);
-}
-
-void put_cell(Writer& w, const TaskExtra& x) {
-  std::uint32_t has = 0;
-  auto field = [&](bool present, CellField bit) {
-    if (present) has |= bit;
-  };
-  field(x.output_hash.empty() && !x.output.is_null(), kOutput);
-  field(!x.output_hash.empty(), kOutputHash);
-  field(!x.error.empty(), kError);
-  field(x.failure != FailureClass::none, kFailure);
-  field(!x.params.is_null(), kParams);
-  field(x.wake != kNever, kWake);
-  field(static_cast<bool>(x.child), kChild);
-  field(!x.checkpoint.empty(), kCheckpoint);
-  field(x.resume != Resume::checkpoint, kResume);
-  field(!x.before.empty(), kBefore);
-  field(!x.items.is_null(), kItems);
-  field(!x.question.empty(), kQuestion);
-  field(!x.preview.is_null(), kPreview);
-  field(!x.rule_uses.empty(), kRuleUses);
-  field(x.warnings > 0, kWarnings);
-  field(!x.note.empty(), kNote);
-  field(!x.metrics.empty(), kMetrics);
-  w.varint(has);
-  if (has & kOutput) put_json(w, x.output);
-  if (has & kOutputHash) w.bytes(x.output_hash);
-  if (has & kError) w.bytes(x.error);
-  if (has & kFailure) {
-    w.u8(static_cast<std::uint8_t>(x.failure));
-    w.zigzag(x.exit_code);
-  }
-  if (has & kParams) put_json(w, x.params);
-  if (has & kWake) w.zigzag(x.wake.time_since_epoch().count());
-  if (has & kChild) w.zigzag(x.child.value);
-  if (has & kCheckpoint) w.bytes(x.checkpoint);
-  if (has & kResume) w.u8(static_cast<std::uint8_t>(x.resume));
-  if (has & kBefore) w.bytes(x.before);
-  if (has & kItems) put_json(w, x.items);
-  if (has & kQuestion) w.bytes(x.question);
-  if (has & kPreview) put_json(w, x.preview);
-  if (has & kRuleUses) {
-    w.bytes({reinterpret_cast<const char*>(x.rule_uses.data()), x.rule_uses.size()});
-  }
-  if (has & kWarnings) w.varint(x.warnings);
-  if (has & kNote) w.bytes(x.note);
-  if (has & kMetrics) {
-    w.varint(x.metrics.size());
-    for (const auto& [name, value] : x.metrics) {
-      w.bytes(name);
-      w.bytes({reinterpret_cast<const char*>(&value), sizeof value});
-    }
-  }
-}
-
-void get_cell(Reader& in, TaskExtra& x) {
-  auto has = static_cast<std::uint32_t>(in.varint());
-  if (has >= 2u * kMetrics) return in.fail();
-  if (has & kOutput) x.output = get_json(in);
-  if (has & kOutputHash) x.output_hash = in.bytes();
-  if (has & kError) x.error = in.bytes();
-  if (has & kFailure) {
-    auto c = in.u8();
-    if (c >= kFailureClassCount) return in.fail();
-    x.failure = static_cast<FailureClass>(c);
-    x.exit_code = static_cast<int>(in.zigzag());
-  }
-  if (has & kParams) x.params = get_json(in);
-  if (has & kWake) x.wake = Time{Duration{in.zigzag()}};
-  if (has & kChild) x.child = RunId(in.zigzag());
-  if (has & kCheckpoint) x.checkpoint = in.bytes();
-  if (has & kResume) {
-    auto r = in.u8();
-    if (r > static_cast<std::uint8_t>(Resume::scratch)) return in.fail();
-    x.resume = static_cast<Resume>(r);
-  }
-  if (has & kBefore) x.before = in.bytes();
-  if (has & kItems) x.items = get_json(in);
-  if (has & kQuestion) x.question = in.bytes();
-  if (has & kPreview) x.preview = get_json(in);
-  if (has & kRuleUses) {
-    auto uses = in.bytes();
-    x.rule_uses.assign(uses.begin(), uses.end());
-  }
-  if (has & kWarnings) x.warnings = static_cast<std::uint16_t>(in.varint());
-  if (has & kNote) x.note = in.bytes();
-  if (has & kMetrics) {
-    auto n = in.varint();
-    for (std::uint64_t i = 0; i < n && in.ok(); ++i) {
-      std::string name(in.bytes());
-      auto raw = in.bytes();
-      double value = 0;
-      if (raw.size() != sizeof value) return in.fail();
-      std::memcpy(&value, raw.data(), sizeof value);
-      x.metrics.emplace_back(std::move(name), value);
-    }
-  }
-}
 
 void put_tail(Writer& w, const Run& run) {
   w.varint(run.tail_first);
@@ -288,12 +100,46 @@ void encode_state(const Run& run, std::string& out) {
 
 namespace {
 
-void get_state(Reader& in, Run& run) {
+// How many rows a run may claim to have: those that its plan, a small run's state or its segments
+// hold. Corrupt bytes cannot ask for more memory.
+std::uint64_t most_rows(const Run& run, const RunParts& parts) {
+  std::uint64_t most = std::max(run.workflow().task_count(), kRowsPerSegment);
+  for (const auto& s : parts.segments) {
+    most = std::max(most, (std::uint64_t{s.first} + 1) * kRowsPerSegment);
+  }
+  return std::min<std::uint64_t>(most, kNoTask);
+}
+
+void get_fan_outs(Reader& in, Run& run, std::uint64_t most) {
+  auto fan_outs = in.varint();
+  if (fan_outs > in.left()) return in.fail();
+  std::uint64_t rows = run.workflow().task_count();
+  for (std::uint64_t i = 0; i < fan_outs && in.ok(); ++i) {
+    FanOut f;
+    f.parent = static_cast<TaskId>(in.varint());
+    f.first = static_cast<TaskId>(in.varint());
+    auto count = in.varint(), next = in.varint();
+    f.dead = in.u8();
+    if (f.first != rows || f.parent >= run.workflow().task_count() ||
+        !run.workflow().def(f.parent).for_each || count > most - rows || next > count ||
+        (!f.dead && run.fan_out_of(f.parent))) {
+      return in.fail();
+    }
+    f.count = static_cast<std::uint32_t>(count);
+    f.next = static_cast<std::uint32_t>(next);
+    rows += f.count;
+    run.fan_outs.push_back(f);
+  }
+  if (in.varint() != rows || !in.ok()) return in.fail();
+  run.rows.resize(rows);
+}
+
+void get_state(Reader& in, Run& run, std::uint64_t most) {
   if (in.u8() != kFormat) return in.fail();
   run.tail_first = in.varint();
   run.tail = in.bytes();
   run.next_seq = in.varint();
-  run.tail_time = run.created + Duration{in.zigzag()};
+  run.tail_time = time_after(run.created, in.zigzag());
   auto state = in.u8(), verdict = in.u8(), flags = in.u8(), before = in.u8();
   if (state >= kRunStateCount || before >= kRunStateCount || verdict > 3) return in.fail();
   run.state = static_cast<RunState>(state);
@@ -315,28 +161,14 @@ void get_state(Reader& in, Run& run) {
     if (!parsed.ok()) return in.fail();
     run.outputs = std::move(*parsed);
   }
-  auto fan_outs = in.varint();
-  if (fan_outs > in.left()) return in.fail();
-  std::uint64_t rows = run.workflow().task_count();
-  for (std::uint64_t i = 0; i < fan_outs && in.ok(); ++i) {
-    FanOut f;
-    f.parent = static_cast<TaskId>(in.varint());
-    f.first = static_cast<TaskId>(in.varint());
-    f.count = static_cast<std::uint32_t>(in.varint());
-    f.next = static_cast<std::uint32_t>(in.varint());
-    f.dead = in.u8();
-    if (f.first != rows || f.parent >= run.workflow().task_count()) return in.fail();
-    rows += f.count;
-    run.fan_outs.push_back(f);
-  }
-  if (in.varint() != rows || rows > 0xfffffff0u) return in.fail();
-  run.rows.resize(rows);
+  get_fan_outs(in, run, most);
+  if (!in.ok()) return;
   if (!rows_inline(run)) return;
   for (TaskRow& r : run.rows)
     get_row(in, r, run.created);
   if (run.task_count() > kInlineCellTasks) return;
   while (auto t = in.varint()) {
-    if (t > rows) return in.fail();
+    if (t > run.task_count()) return in.fail();
     Reader cell(in.bytes());
     get_cell(cell, run.extras[static_cast<TaskId>(t - 1)]);
     if (!cell.ok() || !cell.at_end()) return in.fail();
@@ -363,7 +195,8 @@ void derive_waits(Run& run) {
     std::uint32_t waits = 0;
     for (TaskId c = f.first; c < f.first + f.count; ++c) {
       waits += open(c);
-      f.active += open(c) && (run.rows[c].state != TaskState::pending);
+      // One before `next` that is pending still was opened, and the run's pause held it back.
+      f.active += open(c) && (run.rows[c].state != TaskState::pending || c - f.first < f.next);
     }
     if (run.rows[f.parent].state == TaskState::running) run.rows[f.parent].waits = waits;
   }
@@ -417,15 +250,23 @@ Result<Run> decode_run(std::shared_ptr<const Plan> plan, const RunParts& parts) 
                                     " cannot be decoded. Restore a "
                                     "backup, or remove the run")};
   };
+  for (auto part : {parts.fixed, parts.state}) {
+    if (!part.empty() && static_cast<std::uint8_t>(part[0]) > kFormat) {
+      return Error{Errc::newer_version,
+                   str("run ", run.id.value, " was written by a newer Pawl (format ",
+                       static_cast<unsigned>(static_cast<std::uint8_t>(part[0])),
+                       "; this one reads ", static_cast<unsigned>(kFormat), "): use that one")};
+    }
+  }
   Reader fixed(parts.fixed);
   if (fixed.u8() != kFormat) return corrupt("fixed part");
   run.priority = static_cast<std::int32_t>(fixed.zigzag());
   run.parent_task = static_cast<TaskId>(fixed.varint());
   run.inputs = get_json(fixed);
-  if (!fixed.ok()) return corrupt("fixed part");
+  if (!fixed.ok() || !fixed.at_end() || !run.inputs.is_object()) return corrupt("fixed part");
 
   Reader state(parts.state);
-  get_state(state, run);
+  get_state(state, run, most_rows(run, parts));
   if (!state.ok() || !state.at_end()) return corrupt("state");
   if (!rows_inline(run)) {
     // Segments that were never written hold untouched rows.
@@ -436,7 +277,7 @@ Result<Run> decode_run(std::shared_ptr<const Plan> plan, const RunParts& parts) 
       auto end = std::min<std::uint64_t>(first + kRowsPerSegment, run.rows.size());
       for (auto t = first; t < end; ++t)
         get_row(in, run.rows[t], run.created);
-      if (!in.ok()) return corrupt("task rows");
+      if (!in.ok() || !in.at_end()) return corrupt("task rows");
     }
   }
   for (const auto& [t, bytes] : parts.cells) {

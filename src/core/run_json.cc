@@ -14,7 +14,7 @@ Json id_or_null(RunId id) { return id ? Json(str(id.value)) : Json(); }
 
 // The outputs a reader may count on: a task that did not complete has none.
 Json outputs_or_null(const Run& run, TaskId t, const Context& ctx) {
-  bool holds_elements = !run.is_child(t) && run.fan_out_of(t);
+  bool holds_elements = run.fan_out_of(t) != nullptr;
   if (run.rows[t].state != TaskState::completed && !holds_elements) return Json();
   auto outputs = outputs_of(run, t, ctx);
   return outputs.ok() ? *outputs : Json();

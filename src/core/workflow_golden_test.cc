@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "base/text.h"
@@ -78,6 +79,34 @@ TEST(WorkflowGolden, EveryFileSaysWhatItIsExpectedTo) {
     EXPECT_EQ(got, read(expected)) << file.filename();
   }
   EXPECT_GE(cases, 1u);
+}
+
+// The reference shows only what works, and names every code there is.
+TEST(WorkflowDocs, ExamplesAreValidAndCodesAreListed) {
+  std::string page = read(fs::path(PAWL_SOURCE_DIR) / "docs/workflow-file.md");
+  std::size_t examples = 0;
+  for (auto at = page.find("```yaml\npawl:"); at != page.npos;
+       at = page.find("```yaml\npawl:", at + 1)) {
+    auto from = at + 8, to = page.find("```", from);
+    auto parsed = parse_workflow(page.substr(from, to - from), "workflow-file.md");
+    EXPECT_TRUE(parsed.findings.empty()) << parsed.findings[0].message;
+    ++examples;
+  }
+  EXPECT_GE(examples, 1u);
+  std::set<std::string> missing;
+  for (const auto& entry : fs::directory_iterator(kFolder)) {
+    if (entry.path().extension() != ".expected") continue;
+    std::stringstream lines(read(entry.path()));
+    for (std::string line; std::getline(lines, line);) {
+      auto open = line.find('['), close = line.find("]: ");
+      if (close == line.npos ||
+          (line.substr(0, open) != "error" && line.substr(0, open) != "warning"))
+        continue;
+      std::string code = line.substr(open + 1, close - open - 1);
+      if (page.find(code) == page.npos) missing.insert(code);
+    }
+  }
+  EXPECT_TRUE(missing.empty()) << *missing.begin();
 }
 
 }  // namespace

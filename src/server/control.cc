@@ -37,6 +37,9 @@ struct ControlServer::Caller {
   std::unique_ptr<Feed> feed;
 };
 
+ControlServer::ControlServer(std::string directory, Methods& methods)
+    : directory_(std::move(directory)), methods_(methods) {}
+
 Result<std::unique_ptr<ControlServer>> ControlServer::open(const std::string& directory,
                                                            Methods& methods) {
   std::unique_ptr<ControlServer> server(new ControlServer(directory, methods));

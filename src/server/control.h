@@ -35,7 +35,7 @@ class ControlServer {
 
  private:
   struct Caller;
-  ControlServer(std::string directory, Methods& methods) : directory_(std::move(directory)), methods_(methods) {}
+  ControlServer(std::string directory, Methods& methods);
   void loop();
   void accept();
   bool read(Caller& caller);

@@ -19,19 +19,6 @@ Result<RunId> run_of(const Json& params) {
   return RunId{id.as_integer()};
 }
 
-Result<Json> brief(Methods& m, RunId id) {
-  Json j = Json::object();
-  TRY(m.engine.inspect(id, [&](const core::Run& run) {
-    j.set("run_id", run.id.value).set("workflow", run.workflow().name);
-    j.set("version", run.plan->version).set("name", run.name);
-    j.set("state", core::to_string(run.state)).set("verdict", core::to_string(run.verdict));
-    if (!run.pause_reason.empty()) j.set("pause_reason", run.pause_reason);
-    if (run.cancelling) j.set("cancelling", true);
-    if (run.source) j.set("source_run", run.source.value);
-  }));
-  return j;
-}
-
 Result<Json> submit(Methods& m, const Json& params) {
   auto bundle = TRY(bundle_from_json(params["bundle"]));
   std::vector<WorkflowId> ids;
@@ -52,51 +39,51 @@ Result<Json> submit(Methods& m, const Json& params) {
   if (params["priority"].is_integer()) {
     request.priority = static_cast<std::int32_t>(params["priority"].as_integer());
   }
-  return brief(m, TRY(m.engine.submit(std::move(request))));
+  return m.brief(TRY(m.engine.submit(std::move(request))));
 }
 
 Result<Json> pause(Methods& m, const Json& params) {
   auto run = TRY(run_of(params));
   TRY(m.engine.pause(run, text_of(params, "by")));
-  return brief(m, run);
+  return m.brief(run);
 }
 
 Result<Json> resume(Methods& m, const Json& params) {
   auto run = TRY(run_of(params));
   TRY(m.engine.resume(run, text_of(params, "by")));
-  return brief(m, run);
+  return m.brief(run);
 }
 
 Result<Json> cancel(Methods& m, const Json& params) {
   auto run = TRY(run_of(params));
   TRY(m.engine.cancel(run, text_of(params, "by")));
-  return brief(m, run);
+  return m.brief(run);
 }
 
 Result<Json> retry(Methods& m, const Json& params) {
   auto run = TRY(run_of(params));
   TRY(m.engine.retry(run, {text_of(params, "task"), params["set"], text_of(params, "by")}));
-  return brief(m, run);
+  return m.brief(run);
 }
 
 Result<Json> recover(Methods& m, const Json& params) {
   auto run = TRY(run_of(params));
   core::Recover command{text_of(params, "from"), params["set"], text_of(params, "by")};
-  return brief(m, TRY(m.engine.recover(run, std::move(command), params["inputs"])));
+  return m.brief(TRY(m.engine.recover(run, std::move(command), params["inputs"])));
 }
 
 Result<Json> approve(Methods& m, const Json& params) {
   auto run = TRY(run_of(params));
   TRY(m.engine.approve(run, {text_of(params, "task"), params["data"], text_of(params, "by"),
                              text_of(params, "message")}));
-  return brief(m, run);
+  return m.brief(run);
 }
 
 Result<Json> reject(Methods& m, const Json& params) {
   auto run = TRY(run_of(params));
   TRY(m.engine.reject(run, {text_of(params, "task"), text_of(params, "by"),
                             text_of(params, "message")}));
-  return brief(m, run);
+  return m.brief(run);
 }
 
 Result<Json> show(Methods& m, const Json& params) {
@@ -137,6 +124,19 @@ Result<Json> Methods::call(std::string_view method, const Json& params) {
   }
   return {Errc::not_found, str("the process that owns the directory knows no method \"", method,
                                "\"; is it of an older version?")};
+}
+
+Result<Json> Methods::brief(RunId id) {
+  Json j = Json::object();
+  TRY(engine.inspect(id, [&](const core::Run& run) {
+    j.set("run_id", run.id.value).set("workflow", run.workflow().name);
+    j.set("version", run.plan->version).set("name", run.name);
+    j.set("state", core::to_string(run.state)).set("verdict", core::to_string(run.verdict));
+    if (!run.pause_reason.empty()) j.set("pause_reason", run.pause_reason);
+    if (run.cancelling) j.set("cancelling", true);
+    if (run.source) j.set("source_run", run.source.value);
+  }));
+  return j;
 }
 
 core::Context reading_context(store::Store& store, const Clock& clock) {

@@ -36,6 +36,7 @@ struct Methods {
 
   // Errors: not_found for a method or a run, else whatever the engine says.
   Result<Json> call(std::string_view method, const Json& params);
+  Result<Json> brief(RunId run);  // where a run is, as every change answers
 };
 
 // What run_to_json() needs beside a run: the time, and large outputs from the store.

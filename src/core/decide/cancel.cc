@@ -27,9 +27,10 @@ Status decide(Run& run, const Cancel& c, Context& ctx) {
   run.cancelling = true;
   run.pause_reason.clear();
   d.event(EventKind::changed, kNoTask, by);
-  // A second cancel ends the finally tasks too.
+  // A second cancel ends the finally tasks too; the first one leaves them to tidy up, also where
+  // they have begun.
   d.cancel_open_tasks(false);
-  if (again || run.finals_open) d.cancel_open_tasks(true);
+  if (again) d.cancel_open_tasks(true);
   d.drain();
   return {};
 }

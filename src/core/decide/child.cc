@@ -8,9 +8,10 @@ Status decide(Run& run, const ChildStarted& c, Context& ctx) {
   PAWL_ASSERT(c.task < run.task_count() && run.rows[c.task].state == TaskState::waiting);
   Decider d(run, ctx);
   if (c.error.empty()) {
-    ++run.rows[c.task].attempt;
-    d.touch(c.task);
     d.extra(c.task).child = c.child;
+    if (auto limit = run.def(c.task).timeout.attempt; limit.count() > 0) {
+      d.arm(c.task, ctx.now + limit);
+    }
     return {};
   }
   d.give_up(c.task, Reason::error, FailureClass::user, c.error);
@@ -29,9 +30,14 @@ Status decide(Run& run, const ChildEnded& c, Context& ctx) {
   Decider d(run, ctx);
   TaskId t = c.task;
   if (c.state == RunState::completed) {
-    TaskExtra& e = d.extra(t);
-    e.output = c.outputs;
-    if (c.verdict == Verdict::warning || c.verdict == Verdict::fail) ++e.warnings;
+    d.extra(t).output = c.outputs;
+    d.forget_failure(t);
+    if (c.verdict == Verdict::warning || c.verdict == Verdict::fail) {
+      ++d.extra(t).warnings;
+      run.warned = true;
+      d.event(EventKind::warning, t,
+              str("run ", c.child.value, " completed with verdict ", to_string(c.verdict)));
+    }
     d.move(t, TaskState::completed);
     d.settle_later(t);
   } else if (c.state == RunState::cancelled && run.rows[t].cancel_asked) {

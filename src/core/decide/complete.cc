@@ -13,7 +13,7 @@ void take_signs(Decider& d, TaskId t, const Report& r) {
     x.progress = r.progress;
   }
   if (!r.metrics.empty()) {
-    auto& x = run.extras[t];
+    TaskExtra& x = d.extra(t);
     std::string text;
     for (const auto& [name, value] : r.metrics) {
       text += str(text.empty() ? "" : " ", name, "=", Json(value).dump());
@@ -30,7 +30,10 @@ void take_signs(Decider& d, TaskId t, const Report& r) {
     run.warned = true;
     d.event(EventKind::warning, t, warning);
   }
-  if (r.has_checkpoint) d.extra(t).checkpoint = r.checkpoint;
+  if (r.has_checkpoint) {
+    d.extra(t).checkpoint = r.checkpoint;
+    if (r.best_checkpoint) d.extra(t).best = r.checkpoint;
+  }
 }
 
 void complete_attempt(Decider& d, TaskId t, const Report& r) {
@@ -53,16 +56,7 @@ void complete_attempt(Decider& d, TaskId t, const Report& r) {
     }
     if (r.outputs.size() > 0) d.extra(t).output = r.outputs;
   }
-  Run& run = d.run();
-  if (auto it = run.extras.find(t); it != run.extras.end()) {
-    TaskExtra& x = it->second;
-    if (!x.error.empty() || x.failure != FailureClass::none) {
-      TaskExtra& changed = d.extra(t);
-      changed.error.clear();
-      changed.failure = FailureClass::none;
-      changed.exit_code = 0;
-    }
-  }
+  d.forget_failure(t);
   d.move(t, TaskState::completed);
   d.settle_later(t);
 }

@@ -42,16 +42,19 @@ void Decider::move(TaskId t, TaskState to, Reason reason, std::string_view text,
     --run_.lanes[run_.lane_of(t)].leased;
   }
   row.state = to;
-  row.reason = reason;
-  if (to == TaskState::queued) row.queued = ctx_.now;
+  // A task that puts itself off stays queued since it first was: its queue timeout bounds that.
+  if (to == TaskState::queued && row.reason != Reason::try_later) row.queued = ctx_.now;
   if (to == TaskState::running || to == TaskState::waiting) row.started = ctx_.now;
   if (to != TaskState::running) {
     row.lease = 0;
     row.worker = {};
     row.cancel_asked = false;
   }
+  row.reason = reason;
+  row.finished = kNoTime;
   if (is_final(to)) {
     row.finished = ctx_.now;
+    row.waits = 0;
     if (auto it = run_.extras.find(t); it != run_.extras.end() && it->second.wake != kNever) {
       extra(t).wake = kNever;
     }
@@ -111,7 +114,9 @@ void Decider::enqueue(TaskId t, Reason reason) {
   }
   lane.tasks.push_back(t);
   ++lane.live;
-  if (auto limit = run_.def(t).timeout.queue; limit.count() > 0) arm(t, ctx_.now + limit);
+  if (auto limit = run_.def(t).timeout.queue; limit.count() > 0) {
+    arm(t, run_.rows[t].queued + limit);
+  }
 }
 
 }  // namespace pawl::core

@@ -7,10 +7,10 @@
 // of a task's state and move_run() of a run's; both assert the move is in the table, keep the
 // counters, mark what must be written and append the event.
 //
-//   decider.cc   moves, events, timers, lanes      open.cc    what becomes of a task whose needs
-//   are met settle.cc    what the end of a task causes     fail.cc    retry, recovery rules, giving
-//   up finish.cc    the end of a run                  render.cc  an attempt's expressions reset.cc
-//   reopening ended tasks (retry, recover)
+//   decider.cc  moves, events, timers, lanes      open.cc    a task whose needs are met
+//   settle.cc   what the end of a task causes     fail.cc    retry, recovery rules, giving up
+//   finish.cc   the end of a run                  reset.cc   reopening ended tasks
+//   wait.cc     sleeps, gates, child runs         render.cc  an attempt's expressions
 
 #include <string>
 #include <string_view>
@@ -53,22 +53,28 @@ class Decider {
   void drain();
   bool parent_open(TaskId t) const;
   void end_members(TaskId group, TaskState to, Reason reason);  // silently, with their group
-  void begin_wait(TaskId t);                                    // sleep, gate, child run
+  void end_elements(TaskId parent);  // those that a fan-out left open when it ended unopened
+  void begin_wait(TaskId t);         // sleep, gate, child run
   void cancel_open_tasks(bool finals);
   void finish_if_done();
 
   // Failures.
   void fail_attempt(TaskId t, const Failure& f);
   void lose_attempt(TaskId t);
+  void forget_failure(TaskId t);  // of earlier attempts, since this one succeeded
   void give_up(TaskId t, Reason reason, FailureClass c, std::string_view message);
 
-  // Reopening. Marks `from` and everything downstream; then applies it.
+  // Reopening: `from` and everything downstream; without completed tasks save where chosen or
+  // with_completed.
   std::vector<TaskId> downstream(const std::vector<TaskId>& from, bool with_completed) const;
   void reopen(const std::vector<TaskId>& tasks);
 
   Run& run() { return run_; }
   Context& ctx() { return ctx_; }
   const TaskRow& row(TaskId t) const { return run_.rows[t]; }
+  bool holds_others(TaskId t) const {  // a group or fan-out: its state rolls up
+    return run_.is_fan_out(t) || run_.def(t).executor == Executor::group;
+  }
   bool good(TaskId t) const;    // completed, or its failure is allowed
   bool failed(TaskId t) const;  // failed for real, or skipped because of a failure
   bool status(TaskId t, StatusFunction f) const;
@@ -77,12 +83,28 @@ class Decider {
   void settle(TaskId t);
   void open(TaskId t);
   bool passes_condition(TaskId t);
+  void open_group(TaskId t);
   void expand(TaskId t);
-  void open_children(TaskId parent);
+  FanOut& make_elements(TaskId t, std::uint32_t count);
+  void drop_elements(FanOut& f);
+  void rows_added(std::uint32_t before);
+  void open_children(FanOut& f);
+  void begin_child_run(TaskId t, const Json& with);
+  bool in_finally(TaskId t) const;
   void finish_parent(TaskId parent);
   void begin_finals();
   void end_run();
+  void evaluate_end(RunState& end);
+  TaskId first_failure(TaskId from) const;
   Reason skip_reason(TaskId t) const;
+  const RecoverRule* choose_rule(TaskId t, FailureClass c);
+  bool apply_rule(TaskId t, const RecoverRule& rule, const Failure& f);
+  void postpone(TaskId t, const Failure& f);
+  void call_person(TaskId t, const Failure& f);
+  void reset(TaskId t);
+  void reset_finals(const std::vector<bool>& chosen);
+  void reopen_parents(const std::vector<TaskId>& tasks, const std::vector<bool>& chosen);
+  void recount_waits();
 
   Run& run_;
   Context& ctx_;
@@ -113,6 +135,8 @@ class RunScope : public Scope {
   mutable bool in_params_ = false;
 };
 
+// Evaluates the concurrency key that the run's inputs give.
+Status render_key(Run& run, const Context& ctx);
 // The outputs of a task as expressions see them: its own, or those of its members or elements.
 Result<Json> outputs_of(const Run& run, TaskId t, const Context& ctx);
 // Everything a worker needs for the next attempt of t. REQUIRES: its row is already that attempt's.

@@ -26,6 +26,15 @@ void expire_gate(Decider& d, TaskId t) {
   d.settle_later(t);
 }
 
+// A child run that takes longer than its timeout is told to stop; nothing waits for it any more.
+void expire_child_run(Decider& d, TaskId t) {
+  const TaskExtra* x = d.run().extra(t);
+  if (!x || !x->child || d.run().rows[t].cancel_asked) return;
+  d.ctx().effects->cancel_children.push_back(x->child);
+  d.fail_attempt(t, {FailureClass::timeout, str("run ", x->child.value, " took longer than ",
+                                                print_duration(d.run().def(t).timeout.attempt))});
+}
+
 void expire_one(Decider& d, TaskId t) {
   Run& run = d.run();
   const TaskDef& def = run.def(t);
@@ -39,9 +48,10 @@ void expire_one(Decider& d, TaskId t) {
         d.move(t, TaskState::completed);
         return d.settle_later(t);
       }
-      if (def.executor == Executor::gate) expire_gate(d, t);
-      return;
+      if (def.executor == Executor::gate) return expire_gate(d, t);
+      return expire_child_run(d, t);
     case TaskState::queued:
+      if (run.state == RunState::paused) return;  // nobody may claim it: resume() starts it afresh
       d.give_up(
           t, Reason::queue_timeout, FailureClass::timeout,
           str("no worker took it within its queue timeout of ", print_duration(def.timeout.queue)));

@@ -1,4 +1,7 @@
 // What a failed attempt leads to: a recovery rule, another attempt with backoff, a pause, the end.
+//
+// A rule that matches decides, whatever max_attempts says: it has its own bound (`max`, else
+// kRuleUses). Where none applies, attempts are retried until max_attempts of them have failed.
 #include <algorithm>
 #include <cmath>
 
@@ -14,21 +17,24 @@ RecoverAction default_action(FailureClass c) {
                                                                 : RecoverAction::retry;
 }
 
-// A rule without `max` of its own may be applied so often.
+// A rule without `max` of its own may start so many attempts. (One that calls a person or gives up
+// needs no bound.)
 constexpr std::uint32_t kRuleUses = 3;
+// Stands for "so often that the wait is the longest one".
+constexpr std::uint32_t kLongest = 64;
 
 Duration backoff(const RetryPolicy& p, std::uint32_t failures, Random& random) {
-  double exponent = std::min(failures > 0 ? failures - 1 : 0, 60u);
-  double us = static_cast<double>(p.first.count()) * std::pow(p.factor, exponent);
-  us = std::min(us, static_cast<double>(p.max.count()));
-  us *= 1.0 - p.jitter * random.unit();
+  double us = static_cast<double>(p.first.count());
+  const double longest = static_cast<double>(p.max.count());
+  for (std::uint32_t i = 1; i < std::min(failures, kLongest) && us < longest; ++i)
+    us *= p.factor;
+  if (failures >= kLongest) us = longest;
+  us = std::min(us, longest) * (1.0 - p.jitter * random.unit());
   return Duration{static_cast<std::int64_t>(us)};
 }
 
-Json merge_params(Json base, const Json& changes) {
-  for (const auto& [key, value] : changes.as_object())
-    base.set(key, value);
-  return base;
+std::uint16_t one_more(std::uint16_t n) {
+  return static_cast<std::uint16_t>(std::min<int>(n + 1, 0xffff));
 }
 
 }  // namespace
@@ -43,6 +49,69 @@ void Decider::give_up(TaskId t, Reason reason, FailureClass c, std::string_view 
   }
 }
 
+// The first rule for this class that may still be applied.
+const RecoverRule* Decider::choose_rule(TaskId t, FailureClass c) {
+  const auto& rules = run_.def(t).recover;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const RecoverRule& rule = rules[i];
+    if (!rule.matches(c)) continue;
+    if (rule.max == 0 && rule.action != RecoverAction::retry) return &rule;
+    auto& uses = extra(t).rule_uses;
+    uses.resize(rules.size());
+    if (uses[i] >= std::min<std::uint32_t>(rule.max ? rule.max : kRuleUses, 255)) continue;
+    ++uses[i];
+    return &rule;
+  }
+  return nullptr;
+}
+
+// Prepares the next attempt as the rule says. False where that is impossible; t then has failed.
+bool Decider::apply_rule(TaskId t, const RecoverRule& rule, const Failure& f) {
+  if (!rule.set.source().is_null()) {
+    auto set = rule.set.render(RunScope(run_, t, ctx_, this));
+    if (!set.ok() || !set->is_object()) {
+      give_up(
+          t, Reason::expression, f.failure_class,
+          str("recover.set: ", set.ok() ? std::string("expected an object") : set.error().message,
+              "; it was to recover from: ", f.message));
+      settle_later(t);
+      return false;
+    }
+    Json& params = extra(t).params;
+    if (params.is_null()) params = Json::object();
+    for (const auto& [key, value] : set->as_object())
+      params.set(key, value);
+    event(EventKind::changed, kNoTask, str(run_.path(t), ": params ", set->dump()));
+  }
+  TaskExtra& x = extra(t);
+  x.resume = rule.resume;
+  x.before = rule.run;
+  return true;
+}
+
+// The task asked to be tried later: costs no attempt, and takes as long as its queue timeout lets
+// it. (move() keeps the time since which it is queued.)
+void Decider::postpone(TaskId t, const Failure& f) {
+  const TaskDef& def = run_.def(t);
+  move(t, TaskState::retrying, Reason::try_later, f.message);
+  Time next = ctx_.now + backoff(def.retry, kLongest, *ctx_.random);
+  auto limit = def.timeout.queue;
+  if (limit.count() == 0 || next <= run_.rows[t].queued + limit) return arm(t, next);
+  give_up(t, Reason::queue_timeout, FailureClass::timeout,
+          str("asked to be tried later for longer than its queue timeout of ",
+              print_duration(limit), f.message.empty() ? "" : str(": ", f.message)));
+  settle_later(t);
+}
+
+void Decider::call_person(TaskId t, const Failure& f) {
+  move(t, TaskState::retrying, Reason::needs_person, f.message);
+  if (extra(t).wake != kNever) arm(t, kNever);  // a child run's timeout
+  if (run_.state != RunState::running && run_.state != RunState::recovering) return;
+  run_.before_pause = RunState::running;
+  run_.pause_reason = str(run_.path(t), ": ", to_string(f.failure_class), ": ", f.message);
+  move_run(RunState::paused, run_.pause_reason);
+}
+
 void Decider::fail_attempt(TaskId t, const Failure& f) {
   const TaskDef& def = run_.def(t);
   TaskRow& r = run_.rows[t];
@@ -50,75 +119,52 @@ void Decider::fail_attempt(TaskId t, const Failure& f) {
   x.error = f.message;
   x.failure = f.failure_class;
   x.exit_code = f.exit_code;
-  if (run_.cancelling && r.cancel_asked) {
+  x.resume = Resume::checkpoint;  // what an earlier rule wanted held for one attempt
+  x.before.clear();
+  if (r.cancel_asked) {
     move(t, TaskState::cancelled, Reason::cancelled, f.message);
     return settle_later(t);
   }
-  if (f.try_later) {
-    move(t, TaskState::retrying, Reason::try_later, f.message);
-    Duration wait = backoff(def.retry, 64, *ctx_.random);
-    // The queue timeout bounds how long a task may put itself off.
-    if (def.timeout.queue.count() > 0 && ctx_.now + wait > r.queued + def.timeout.queue &&
-        r.attempt > 1) {
-      give_up(t, Reason::queue_timeout, FailureClass::timeout,
-              str("asked to be tried later for longer than its queue timeout of ",
-                  print_duration(def.timeout.queue)));
+  if (f.try_later) return postpone(t, f);
+  r.failures = one_more(r.failures);
+  const RecoverRule* rule = f.no_retry ? nullptr : choose_rule(t, f.failure_class);
+  if (rule && !apply_rule(t, *rule, f)) return;
+  RecoverAction action = f.no_retry ? RecoverAction::fail
+                         : rule     ? rule->action
+                                    : default_action(f.failure_class);
+  if (action == RecoverAction::retry && !rule && r.failures >= def.retry.max_attempts) {
+    action = RecoverAction::fail;
+  }
+  // A run that is being cancelled ends; it does not wait for somebody to resume it.
+  if (action == RecoverAction::pause && run_.cancelling) action = RecoverAction::fail;
+  switch (action) {
+    case RecoverAction::fail:
+      give_up(t, Reason::error, f.failure_class, f.message);
       return settle_later(t);
-    }
-    return arm(t, ctx_.now + wait);
+    case RecoverAction::pause:
+      return call_person(t, f);
+    case RecoverAction::retry:
+      move(t, TaskState::retrying, Reason::backoff, f.message);
+      return arm(t, ctx_.now + backoff(def.retry, r.failures, *ctx_.random));
   }
-  r.failures = static_cast<std::uint16_t>(std::min<int>(r.failures + 1, 0xffff));
+}
 
-  RecoverAction action = default_action(f.failure_class);
-  bool by_rule = false;
-  if (!f.no_retry) {
-    x.rule_uses.resize(def.recover.size());
-    for (std::size_t i = 0; i < def.recover.size(); ++i) {
-      const RecoverRule& rule = def.recover[i];
-      if (!rule.matches(f.failure_class)) continue;
-      if (x.rule_uses[i] >= std::min<std::uint32_t>(rule.max ? rule.max : kRuleUses, 255)) continue;
-      if (!rule.set.source().is_null()) {
-        auto set = rule.set.render(RunScope(run_, t, ctx_, this));
-        if (!set.ok() || !set->is_object()) {
-          give_up(t, Reason::expression, f.failure_class,
-                  str(f.message, "\nrecover.set: ",
-                      set.ok() ? std::string("expected an object") : set.error().message));
-          return settle_later(t);
-        }
-        x.params = merge_params(x.params.is_null() ? Json::object() : x.params, *set);
-        event(EventKind::changed, kNoTask, str(run_.path(t), ": params ", set->dump()));
-      }
-      ++x.rule_uses[i];
-      x.resume = rule.resume;
-      x.before = rule.run;
-      action = rule.action;
-      by_rule = true;
-      break;
-    }
-  }
-  if (f.no_retry || action == RecoverAction::fail ||
-      (action == RecoverAction::retry && !by_rule && r.failures >= def.retry.max_attempts)) {
-    give_up(t, Reason::error, f.failure_class, f.message);
-    return settle_later(t);
-  }
-  if (action == RecoverAction::pause) {
-    move(t, TaskState::retrying, Reason::needs_person, f.message);
-    if (run_.state == RunState::running || run_.state == RunState::recovering) {
-      run_.before_pause = RunState::running;
-      run_.pause_reason = str(run_.path(t), ": ", to_string(f.failure_class), ": ", f.message);
-      move_run(RunState::paused, run_.pause_reason);
-    }
-    return;
-  }
-  move(t, TaskState::retrying, Reason::backoff, f.message);
-  arm(t, ctx_.now + backoff(def.retry, r.failures, *ctx_.random));
+void Decider::forget_failure(TaskId t) {
+  const TaskExtra* x = run_.extra(t);
+  if (!x || (x->error.empty() && x->failure == FailureClass::none)) return;
+  TaskExtra& changed = extra(t);
+  changed.error.clear();
+  changed.failure = FailureClass::none;
+  changed.exit_code = 0;
 }
 
 void Decider::lose_attempt(TaskId t) {
   TaskRow& r = run_.rows[t];
-  r.losses = static_cast<std::uint16_t>(std::min<int>(r.losses + 1, 0xffff));
+  r.losses = one_more(r.losses);
   if (r.cancel_asked) {
-    move(t, TaskState::cancelled, Reason::cancelled, "its worker vanished while it was cancelled");
+    // Nobody is left to say whether its processes are gone.
+    move(t, TaskState::cancelled, Reason::cancel_unconfirmed,
+         "its worker vanished while it was cancelled");
     return settle_later(t);
   }
   if (r.losses > ctx_.limits.max_losses) {

@@ -21,16 +21,66 @@ void Decider::begin_finals() {
   drain();
 }
 
+// Down to the member or element that failed first.
+TaskId Decider::first_failure(TaskId from) const {
+  TaskId at = from;
+  while (holds_others(at)) {
+    TaskId first = kNoTask;
+    auto look = [&](TaskId m) {
+      const TaskRow& r = row(m);
+      if (r.state != TaskState::failed) return;
+      if (!run_.is_child(m) && run_.def(m).allow_failure) return;
+      if (first == kNoTask || r.finished < row(first).finished) first = m;
+    };
+    if (const FanOut* f = run_.fan_out_of(at)) {
+      for (TaskId c = f->first; c < f->first + f->count; ++c)
+        look(c);
+    } else {
+      for (TaskId m : run_.workflow().members(at))
+        look(m);
+    }
+    if (first == kNoTask || row(at).reason != Reason::members) return at;
+    at = first;
+    if (run_.is_child(at)) return at;
+  }
+  return at;
+}
+
+// Outputs and verdict of a run whose tasks ended well; where one cannot be evaluated it fails.
+void Decider::evaluate_end(RunState& end) {
+  const Workflow& w = run_.workflow();
+  RunScope scope(run_, kNoTask, ctx_, this);
+  auto fail = [&](std::string message) {
+    end = RunState::failed;
+    run_.error = std::move(message);
+    run_.verdict = Verdict::none;
+    run_.outputs = Json();
+  };
+  if (!w.outputs.source().is_null()) {
+    auto outputs = w.outputs.render(scope);
+    if (!outputs.ok()) return fail(str("outputs: ", outputs.error().message));
+    run_.outputs = *outputs;
+  }
+  run_.verdict = run_.warned ? Verdict::warning : Verdict::none;
+  if (!w.verdict) return;
+  auto value = w.verdict->evaluate(scope);
+  if (!value.ok()) return fail(str("verdict: ", value.error().message));
+  auto verdict = value->is_string() ? parse_verdict(value->as_string()) : std::nullopt;
+  if (!verdict) {
+    return fail(str("verdict: expected pass, warning or fail, found ", value->dump()));
+  }
+  run_.verdict = std::max(*verdict, run_.verdict);
+}
+
 void Decider::end_run() {
   if (is_final(run_.state)) return;  // begin_finals() drained as far as here already
   TaskId culprit = kNoTask;
   bool cancelled = run_.cancelling;
   auto look = [&](TaskId t) {
     const TaskRow& r = row(t);
-    if (r.state == TaskState::failed && !run_.def(t).allow_failure && culprit == kNoTask)
-      culprit = t;
-    if (r.state == TaskState::cancelled) cancelled = true;
-    if (r.reason == Reason::rejected) run_.rejected = true;
+    cancelled = cancelled || r.state == TaskState::cancelled;
+    if (r.state != TaskState::failed || run_.def(t).allow_failure) return;
+    if (culprit == kNoTask || r.finished < row(culprit).finished) culprit = t;
   };
   for (TaskId t : run_.workflow().roots())
     look(t);
@@ -41,47 +91,19 @@ void Decider::end_run() {
                  : culprit != kNoTask ? RunState::failed
                                       : RunState::completed;
   run_.error.clear();
-  run_.verdict = run_.warned && end == RunState::completed ? Verdict::warning : Verdict::none;
-  RunScope scope(run_, kNoTask, ctx_, this);
-  const Workflow& w = run_.workflow();
-  if (end == RunState::completed && !w.outputs.source().is_null()) {
-    auto outputs = w.outputs.render(scope);
-    if (outputs.ok()) {
-      run_.outputs = *outputs;
-    } else {
-      end = RunState::failed;
-      run_.error = str("outputs: ", outputs.error().message);
-    }
-  }
-  if (end == RunState::completed && w.verdict) {
-    auto value = w.verdict->evaluate(scope);
-    auto verdict =
-        value.ok() && value->is_string() ? parse_verdict(value->as_string()) : std::nullopt;
-    if (verdict) {
-      run_.verdict = std::max(*verdict, run_.verdict);
-    } else {
-      end = RunState::failed;
-      run_.error = value.ok()
-                       ? str("verdict: expected pass, warning or fail, found ", value->dump())
-                       : str("verdict: ", value.error().message);
-    }
-  }
-  if (end == RunState::failed && run_.error.empty()) {
-    // Down to the member or element that failed first.
-    for (TaskId t = 0; t < run_.task_count(); ++t) {
-      const TaskExtra* x = run_.extra(t);
-      if (row(t).state == TaskState::failed && x && !x->error.empty() &&
-          (!run_.def(t).allow_failure || run_.is_child(t))) {
-        culprit = t;
-        break;
-      }
-    }
+  run_.verdict = Verdict::none;
+  if (end == RunState::completed) {
+    evaluate_end(end);
+  } else if (end == RunState::failed) {
+    culprit = first_failure(culprit);
     const TaskExtra* x = run_.extra(culprit);
     run_.error = str(run_.path(culprit), ": ", x ? x->error : std::string("failed"));
-    if (row(culprit).reason == Reason::rejected) run_.rejected = true;
+    run_.rejected = row(culprit).reason == Reason::rejected;
   }
   run_.finished = ctx_.now;
   run_.timers.clear();
+  for (Lane& lane : run_.lanes)
+    lane = {};
   move_run(end, run_.error);
 }
 

@@ -1,5 +1,5 @@
 // What becomes of a task whose needs are at their end: skipped, queued, waiting, or opened as a
-// group.
+// group or fan-out.
 #include "base/text.h"
 #include "core/decide/decider.h"
 
@@ -24,7 +24,7 @@ bool Decider::status(TaskId t, StatusFunction f) const {
     for (TaskId n : w.needs(d)) {
       if (!test(n)) return false;
     }
-    if (!w.node(d).is_finally) return true;
+    if (w.node(d).parent != kNoTask || !w.node(d).is_finally) return true;
     for (TaskId n : w.roots()) {  // a finally task looks back at the whole main phase
       if (!test(n)) return false;
     }
@@ -67,11 +67,12 @@ bool Decider::parent_open(TaskId t) const {
 // Moves t on where its condition does not let it run. Returns whether it may run.
 bool Decider::passes_condition(TaskId t) {
   const TaskDef& def = run_.def(t);
-  bool is_final_task = run_.workflow().node(t).is_finally;
+  const TaskNode& node = run_.workflow().node(t);
+  // At the top of `finally` tasks run whatever happened; within their groups the usual rule holds.
+  bool runs_anyway = node.is_finally && node.parent == kNoTask;
   bool own_status = def.condition && def.condition->uses_status();
-  if (!own_status && !is_final_task && !status(t, StatusFunction::success)) {
-    Reason why = skip_reason(t);
-    move(t, TaskState::skipped, why);
+  if (!own_status && !runs_anyway && !status(t, StatusFunction::success)) {
+    move(t, TaskState::skipped, skip_reason(t));
     return false;
   }
   if (!def.condition) return true;
@@ -89,32 +90,20 @@ void Decider::open(TaskId t) {
   const TaskRow& r = row(t);
   if (r.state != TaskState::pending || r.waits != 0 || !parent_open(t)) return;
   const TaskDef& def = run_.def(t);
-  bool child = run_.is_child(t);
   if (run_.state == RunState::paused && def.executor == Executor::workflow) return;
-  if (!child) {
+  if (!run_.is_child(t)) {
     if (!passes_condition(t)) {
       if (def.executor == Executor::group) end_members(t, row(t).state, Reason::group_skipped);
-      settle_later(t);
-      return;
+      if (def.for_each) end_elements(t);
+      return settle_later(t);
     }
     if (def.for_each) return expand(t);
   }
   switch (def.executor) {
     case Executor::worker:
       return enqueue(t);
-    case Executor::group: {
-      auto members = run_.workflow().members(t);
-      move(t, TaskState::running);
-      std::uint32_t waits = 0;  // a reopened group keeps the members that completed
-      for (TaskId m : members) {
-        if (is_final(row(m).state)) continue;
-        ++waits;
-        open_later(m);
-      }
-      run_.rows[t].waits = waits;
-      if (waits == 0) finish_parent(t);
-      return;
-    }
+    case Executor::group:
+      return open_group(t);
     case Executor::sleep:
     case Executor::gate:
     case Executor::workflow:
@@ -122,10 +111,52 @@ void Decider::open(TaskId t) {
   }
 }
 
+void Decider::open_group(TaskId t) {
+  move(t, TaskState::running);
+  std::uint32_t waits = 0;  // a reopened group keeps the members that completed
+  for (TaskId m : run_.workflow().members(t)) {
+    if (is_final(row(m).state)) continue;
+    ++waits;
+    open_later(m);
+  }
+  run_.rows[t].waits = waits;
+  if (waits == 0) finish_parent(t);
+}
+
+// The layout of small runs is another one (run_codec.h): a run that outgrew it is written anew.
+void Decider::rows_added(std::uint32_t before) {
+  if (before > kRowsPerSegment) return;
+  for (std::uint32_t t = 0; t < before; t += kRowsPerSegment)
+    touch(t);
+  for (const auto& [t, x] : run_.extras)
+    run_.dirty_cells.push_back(t);
+}
+
+// The elements of an earlier expansion are history: no longer counted, no longer shown.
+void Decider::drop_elements(FanOut& f) {
+  f.dead = true;
+  for (TaskId c = f.first; c < f.first + f.count; ++c) {
+    --run_.counts[static_cast<std::size_t>(row(c).state)];
+    run_.rows[c].state = TaskState::skipped;
+    touch(c);
+  }
+}
+
+FanOut& Decider::make_elements(TaskId t, std::uint32_t count) {
+  auto before = run_.task_count();
+  run_.fan_outs.push_back({t, before, count, 0, 0, false});
+  run_.rows.resize(before + count);
+  run_.counts[static_cast<std::size_t>(TaskState::pending)] += count;
+  rows_added(before);
+  for (TaskId c = before; c < before + count; c += kRowsPerSegment)
+    touch(c);
+  if (count > 0) touch(before + count - 1);
+  return run_.fan_outs.back();
+}
+
 // Fan-out: one child row an element.
 void Decider::expand(TaskId t) {
-  const TaskDef& def = run_.def(t);
-  auto items = def.for_each->render(RunScope(run_, t, ctx_, this));
+  auto items = run_.def(t).for_each->render(RunScope(run_, t, ctx_, this));
   std::string problem;
   if (!items.ok()) {
     problem = items.error().message;
@@ -137,106 +168,45 @@ void Decider::expand(TaskId t) {
   }
   if (!problem.empty()) {
     give_up(t, Reason::expression, FailureClass::user, str("for_each: ", problem));
+    end_elements(t);
     return settle_later(t);
   }
   auto count = static_cast<std::uint32_t>(items->size());
-  extra(t).items = *items;
+  Json old = std::exchange(extra(t).items, *items);
   FanOut* f = run_.fan_out_of(t);
-  if (f && f->count != count) {  // reopened with other elements: the old children are history
-    f->dead = true;
-    for (TaskId c = f->first; c < f->first + f->count; ++c) {
-      --run_.counts[static_cast<std::size_t>(row(c).state)];
-      run_.rows[c].state = TaskState::skipped;
-      touch(c);
-    }
+  if (f && f->count != count) {
+    drop_elements(*f);
     f = nullptr;
   }
-  if (!f) {
-    run_.fan_outs.push_back({t, run_.task_count(), count, 0, 0, false});
-    f = &run_.fan_outs.back();
-    run_.rows.resize(run_.rows.size() + count);
-    run_.counts[static_cast<std::size_t>(TaskState::pending)] += count;
-    for (TaskId c = f->first; c < f->first + count; c += kRowsPerSegment)
-      touch(c);
-    if (count > 0) touch(f->first + count - 1);
-  }
+  bool fresh = !f;
+  if (fresh) f = &make_elements(t, count);
   f->next = f->active = 0;
   if (count == 0) {
     move(t, TaskState::completed);
     return settle_later(t);
   }
   move(t, TaskState::running);
-  std::uint32_t waits = 0;  // a reopened fan-out keeps the elements that completed
-  for (TaskId c = f->first; c < f->first + count; ++c)
+  std::uint32_t waits = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    TaskId c = f->first + i;
+    // A reopened fan-out keeps the elements that completed, as long as they are the same.
+    if (!fresh && is_final(row(c).state) && old[i] != (*items)[i]) reset(c);
     waits += !is_final(row(c).state);
+  }
   run_.rows[t].waits = waits;
   if (waits == 0) return finish_parent(t);
-  open_children(t);
+  open_children(*f);
 }
 
-void Decider::open_children(TaskId parent) {
-  FanOut* f = run_.fan_out_of(parent);
-  std::uint32_t limit = run_.def(parent).max_parallel;
-  while (f->next < f->count && (limit == 0 || f->active < limit)) {
-    TaskId c = f->first + f->next++;
+void Decider::open_children(FanOut& f) {
+  std::uint32_t limit = run_.def(f.parent).max_parallel;
+  while (f.next < f.count && (limit == 0 || f.active < limit)) {
+    TaskId c = f.first + f.next++;
+    changed();
     if (row(c).state != TaskState::pending) continue;
-    ++f->active;
+    ++f.active;
     open_later(c);
   }
-  changed();
-}
-
-void Decider::begin_wait(TaskId t) {
-  const TaskDef& def = run_.def(t);
-  auto with = def.with.render(RunScope(run_, t, ctx_, this));
-  auto refuse = [&](std::string_view message) {
-    give_up(t, Reason::expression, FailureClass::user, str("with: ", message));
-    settle_later(t);
-  };
-  if (!with.ok()) return refuse(with.error().message);
-  // A value that an expression made is checked here; literals were checked with the file.
-  auto duration = [](const Json& v) {
-    return v.is_string() ? parse_duration(v.as_string())
-                         : Result<Duration>(Errc::usage, "expected a duration such as \"10m\"");
-  };
-  if (def.executor == Executor::workflow) {
-    const Json* file = with->find("file");
-    const Json* name = with->find("workflow");
-    const Json* inputs = with->find("inputs");
-    if (name && !name->is_string()) return refuse("workflow: expected a name");
-    move(t, TaskState::waiting, Reason::child_run);
-    ctx_.effects->children.push_back({t, name ? name->as_string() : "",
-                                      file && file->is_string() ? file->as_string() : "",
-                                      inputs ? *inputs : Json::object()});
-    return;
-  }
-  Time wake = kNever;
-  if (def.executor == Executor::sleep) {
-    if (const Json* until = with->find("until")) {
-      auto time = parse_time(until->is_string() ? until->as_string() : "");
-      if (!time.ok()) return refuse(str("until: ", time.error().message));
-      wake = *time;
-    } else {
-      auto d = duration((*with)["for"]);
-      if (!d.ok()) return refuse(str("for: ", d.error().message));
-      wake = ctx_.now + *d;
-    }
-    move(t, TaskState::waiting, Reason::sleep);
-    return arm(t, wake);
-  }
-  if (const Json* timeout = with->find("timeout")) {
-    auto d = duration(*timeout);
-    if (!d.ok()) return refuse(str("timeout: ", d.error().message));
-    wake = ctx_.now + *d;
-  }
-  move(t, TaskState::waiting, Reason::gate);
-  TaskExtra& x = extra(t);
-  const Json& question = (*with)["question"];
-  x.question = question.is_string() ? question.as_string()
-               : question.is_null() ? ""
-                                    : question.dump();
-  x.preview = (*with)["preview"];
-  arm(t, wake);
 }
 
 }  // namespace pawl::core

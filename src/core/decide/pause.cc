@@ -5,6 +5,19 @@
 
 namespace pawl::core {
 
+namespace {
+
+// A child run that was to start while the run was paused. (An element beyond max_parallel waits for
+// its turn as well.)
+bool held_back(const Run& run, TaskId t) {
+  if (run.def(t).executor != Executor::workflow) return false;
+  if (!run.is_child(t)) return true;
+  const FanOut& f = run.fan_out_of_child(t);
+  return !f.dead && t - f.first < f.next;
+}
+
+}  // namespace
+
 Status decide(Run& run, const Pause& c, Context& ctx) {
   if (is_final(run.state)) {
     return {Errc::conflict, str("run ", run.id.value, " is ", to_string(run.state),
@@ -37,9 +50,10 @@ Status decide(Run& run, const Resume_& c, Context& ctx) {
       c.by.empty() ? std::string() : str("resumed by ", c.by));
   for (TaskId t = 0; t < run.task_count(); ++t) {
     const TaskRow& r = run.rows[t];
-    if (r.state == TaskState::pending && r.waits == 0 &&
-        run.def(t).executor == Executor::workflow) {
-      d.open_later(t);
+    if (r.state == TaskState::pending && r.waits == 0 && held_back(run, t)) d.open_later(t);
+    if (r.state == TaskState::queued) {
+      // Time in the queue counts while it can be claimed.
+      if (auto limit = run.def(t).timeout.queue; limit.count() > 0) d.arm(t, ctx.now + limit);
     }
     if (r.state != TaskState::retrying) continue;
     const TaskExtra* x = run.extra(t);

@@ -8,10 +8,34 @@
 namespace pawl::core {
 namespace {
 
-Status set_params(Decider& d, const std::vector<TaskId>& tasks, const Json& set) {
-  if (set.is_null() || set.size() == 0) return {};
-  PAWL_ASSERT(set.is_object());
-  bool used = false;
+// Each entry must be a param of some task that runs again; else nothing is changed.
+Status check_params(const Run& run, const std::vector<TaskId>& tasks, const Json& set) {
+  if (set.is_null()) return {};
+  if (!set.is_object()) {
+    return {Errc::usage, str("params to set must be an object, found ", set.dump())};
+  }
+  for (const auto& member : set.as_object()) {
+    const std::string& key = member.first;
+    auto declares = [&](TaskId t) { return run.def(t).params.source().find(key) != nullptr; };
+    if (std::any_of(tasks.begin(), tasks.end(), declares)) continue;
+    std::vector<std::string> known;
+    for (TaskId t : tasks) {
+      const Json& params = run.def(t).params.source();
+      if (!params.is_object() || known.size() > 1000) continue;
+      for (const auto& [name, value] : params.as_object())
+        known.push_back(name);
+    }
+    auto near = nearest(key, known);
+    return {Errc::invalid_workflow,
+            str("--set ", key,
+                ": none of the tasks that would run again has such an entry in its `params`",
+                near.empty() ? "" : str("; did you mean \"", near, "\"?"))};
+  }
+  return {};
+}
+
+void set_params(Decider& d, const std::vector<TaskId>& tasks, const Json& set) {
+  if (set.size() == 0) return;
   for (TaskId t : tasks) {
     const Json& declared = d.run().def(t).params.source();
     for (const auto& [key, value] : set.as_object()) {
@@ -19,16 +43,9 @@ Status set_params(Decider& d, const std::vector<TaskId>& tasks, const Json& set)
       TaskExtra& x = d.extra(t);
       if (x.params.is_null()) x.params = Json::object();
       x.params.set(key, value);
-      used = true;
     }
   }
-  if (!used) {
-    return {Errc::invalid_workflow,
-            str("--set ", set.as_object()[0].first,
-                ": none of the tasks that would run again has such an entry in its `params`")};
-  }
   d.event(EventKind::changed, kNoTask, str("params ", set.dump()));
-  return {};
 }
 
 Result<TaskId> find_task(const Run& run, const std::string& path) {
@@ -53,7 +70,8 @@ bool ended_badly(const Run& run, TaskId t) {
 Status reopen_run(Decider& d, const std::vector<TaskId>& tasks, const Json& set,
                   const std::string& by) {
   Run& run = d.run();
-  TRY(set_params(d, tasks, set));
+  TRY(check_params(run, tasks, set));
+  set_params(d, tasks, set);
   bool was_final = is_final(run.state);
   d.reopen(tasks);
   if (was_final) {
@@ -79,6 +97,10 @@ Status decide(Run& run, const Retry& c, Context& ctx) {
   if (run.cancelling && !is_final(run.state)) {
     return {Errc::conflict, str("run ", run.id.value, " is being cancelled; wait for its end")};
   }
+  if (run.finals_open && !is_final(run.state)) {
+    return {Errc::conflict,
+            str("run ", run.id.value, " is at its finally tasks; wait for its end, then retry it")};
+  }
   std::vector<TaskId> from;
   if (!c.task.empty()) {
     TaskId t = TRY(find_task(run, c.task));
@@ -93,7 +115,7 @@ Status decide(Run& run, const Retry& c, Context& ctx) {
     for (TaskId t = 0; t < run.task_count(); ++t) {
       if (ended_badly(run, t)) from.push_back(t);
     }
-    if (from.empty() && run.state != RunState::failed) {
+    if (from.empty() && !is_final(run.state)) {
       return {Errc::conflict, str("run ", run.id.value, " is ", to_string(run.state),
                                   " and none of its tasks has failed")};
     }
@@ -122,6 +144,10 @@ Status decide(Run& run, const Recover& c, Context& ctx) {
 Result<Run> recover_as_new(const Run& old, const Recover& c, RunId id, const Json& inputs,
                            Context& ctx) {
   TaskId from = TRY(find_task(old, c.from));
+  if (old.state != RunState::completed) {
+    return Error{Errc::conflict, str("run ", old.id.value, " is ", to_string(old.state),
+                                     ": only a completed run is recovered as a new one")};
+  }
   Run run = old;
   run.id = id;
   run.version = 0;
@@ -132,14 +158,18 @@ Result<Run> recover_as_new(const Run& old, const Recover& c, RunId id, const Jso
   run.finished = kNoTime;
   run.tail.clear();
   run.tail_first = run.next_seq = 1;
-  if (!inputs.is_null()) run.inputs = inputs;
+  if (!inputs.is_null()) {
+    run.inputs = inputs;
+    TRY(render_key(run, ctx));
+  }
   run.dirty_segments.clear();
   run.dirty_cells.clear();
   Decider d(run, ctx);
   d.event(EventKind::submitted, kNoTask,
           str(run.name, " (recovered from run ", old.id.value, " at ", c.from, ")"));
   auto tasks = d.downstream({from}, true);
-  TRY(set_params(d, tasks, c.set));
+  TRY(check_params(run, tasks, c.set));
+  set_params(d, tasks, c.set);
   // A new run: its state starts afresh, and what it takes over says so.
   run.state = RunState::recovering;
   d.reopen(tasks);

@@ -33,7 +33,7 @@ Result<Json> outputs_of(const Run& run, TaskId t, const Context& ctx) {
   Error error{Errc::internal, ""};
   Json result;
   const TaskDef& def = run.def(t);
-  if (const FanOut* f = run.is_child(t) ? nullptr : run.fan_out_of(t)) {
+  if (const FanOut* f = run.fan_out_of(t)) {
     Json::Array all;
     all.reserve(f->count);
     for (TaskId c = f->first; c < f->first + f->count; ++c) {
@@ -67,6 +67,10 @@ Result<Json> RunScope::params() const {
     auto rendered = def.params.render(*this);
     in_params_ = false;
     if (!rendered.ok()) return rendered;
+    if (!rendered->is_object()) {
+      return {Errc::invalid_workflow,
+              str("`params` must be an object, found ", Json::type_name(rendered->type()))};
+    }
     params = *rendered;
   }
   if (const TaskExtra* x = run_.extra(task_); x && x->params.is_object()) {
@@ -151,6 +155,60 @@ bool RunScope::status(StatusFunction f) const {
   return false;
 }
 
+namespace {
+
+Status fill_process(Assignment& a, const Json& env, const Json& args, const Json& cwd) {
+  auto expected = [](const char* what, const char* type, const Json& found) -> Status {
+    return {Errc::invalid_workflow,
+            str(what, ": expected ", type, ", found ", Json::type_name(found.type()))};
+  };
+  if (!env.is_null()) {
+    if (!env.is_object()) return expected("env", "an object", env);
+    a.env = Json::object();
+    for (const auto& [key, value] : env.as_object()) {
+      if (!value.is_null()) a.env.set(key, as_text(value));
+    }
+  }
+  if (!args.is_null()) {
+    if (!args.is_array()) return expected("args", "an array", args);
+    a.args = Json::array();
+    for (const Json& v : args.as_array())
+      a.args.push(as_text(v));
+  }
+  if (!cwd.is_null()) a.cwd = as_text(cwd);
+  return {};
+}
+
+// What the task finds in the file $PAWL_INPUT.
+Status fill_input(Assignment& a, const Run& run, TaskId t, const Context& ctx,
+                  const RunScope& scope) {
+  const TaskDef& def = run.def(t);
+  a.input = Json::object();
+  a.input.set("inputs", run.inputs);
+  auto params = scope.params();
+  if (!params.ok()) return {params.error().code, str("params: ", params.error().message)};
+  a.input.set("params", *params);
+  Json needs = Json::object();
+  for (TaskId n : run.workflow().needs(run.definition(t))) {
+    // An element is given its item, not the whole list again a million times.
+    if (run.is_child(t) && feeds_fan_out(def, n)) continue;
+    auto outputs = outputs_of(run, n, ctx);
+    if (!outputs.ok()) return outputs.error();
+    Json need = Json::object();
+    need.set("state", to_string(run.rows[n].state));
+    need.set("outputs", *outputs);
+    needs.set(run.workflow().own_name(n), std::move(need));
+  }
+  a.input.set("tasks", std::move(needs));
+  if (run.is_child(t)) {
+    a.input.set("item", TRY(scope.item()));
+    a.input.set("index", TRY(scope.index()));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<Assignment> render_attempt(const Run& run, TaskId t, const Context& ctx) {
   const TaskRow& row = run.rows[t];
   const TaskDef& def = run.def(t);
@@ -163,7 +221,8 @@ Result<Assignment> render_attempt(const Run& run, TaskId t, const Context& ctx) 
   if (x) {
     a.resume = x->resume;
     a.before = x->before;
-    a.checkpoint = x->checkpoint;
+    if (x->resume == Resume::checkpoint) a.checkpoint = x->checkpoint;
+    if (x->resume == Resume::best_checkpoint) a.checkpoint = x->best;
   }
   if (def.action == "noop" && def.with.is_constant() && def.params.is_constant()) {
     a.with = def.with.source();
@@ -182,39 +241,8 @@ Result<Assignment> render_attempt(const Run& run, TaskId t, const Context& ctx) 
   TRY(part("env", def.env, env));
   TRY(part("args", def.args, args));
   TRY(part("cwd", def.cwd, cwd));
-  if (env.is_object()) {
-    a.env = Json::object();
-    for (const auto& [key, value] : env.as_object()) {
-      if (!value.is_null()) a.env.set(key, as_text(value));
-    }
-  }
-  if (args.is_array()) {
-    a.args = Json::array();
-    for (const Json& v : args.as_array())
-      a.args.push(as_text(v));
-  }
-  if (!cwd.is_null()) a.cwd = as_text(cwd);
-  a.input = Json::object();
-  a.input.set("inputs", run.inputs);
-  auto params = scope.params();
-  if (!params.ok()) return Error{params.error().code, str("params: ", params.error().message)};
-  a.input.set("params", *params);
-  Json needs = Json::object();
-  for (TaskId n : run.workflow().needs(run.definition(t))) {
-    // An element is given its item, not the whole list again a million times.
-    if (run.is_child(t) && feeds_fan_out(def, n)) continue;
-    auto outputs = outputs_of(run, n, ctx);
-    if (!outputs.ok()) return outputs.error();
-    Json need = Json::object();
-    need.set("state", to_string(run.rows[n].state));
-    need.set("outputs", *outputs);
-    needs.set(run.workflow().own_name(n), std::move(need));
-  }
-  a.input.set("tasks", std::move(needs));
-  if (run.is_child(t)) {
-    a.input.set("item", TRY(scope.item()));
-    a.input.set("index", TRY(scope.index()));
-  }
+  TRY(fill_process(a, env, args, cwd));
+  TRY(fill_input(a, run, t, ctx, scope));
   a.secrets = scope.secrets_read();
   return a;
 }

@@ -11,8 +11,11 @@ Status decide(Run& run, const Requeue& c, Context& ctx) {
     if (row.state != TaskState::running || row.attempt != f.attempt || row.lease != f.lease)
       continue;
     if (row.lease == 0) continue;
-    if (c.lost || row.cancel_asked) {
+    if (c.lost) {
       d.lose_attempt(f.task);
+    } else if (row.cancel_asked) {
+      d.move(f.task, TaskState::cancelled, Reason::cancelled);
+      d.settle_later(f.task);
     } else {
       d.enqueue(f.task, Reason::released);
     }

@@ -8,11 +8,18 @@ namespace pawl::core {
 std::vector<TaskId> Decider::downstream(const std::vector<TaskId>& from,
                                         bool with_completed) const {
   const Workflow& w = run_.workflow();
-  std::vector<bool> seen(run_.task_count());
+  std::vector<bool> seen(run_.task_count()), chosen(run_.task_count());
+  std::vector<bool> climbed(w.task_count());  // groups whose dependents were added
   std::vector<TaskId> result, stack = from;
-  std::vector<bool> chosen(run_.task_count());
   for (TaskId t : from)
     chosen[t] = true;
+  auto with = [&](TaskId other) {
+    if (!seen[other]) stack.push_back(other);
+  };
+  auto with_inner = [&](TaskId other) {  // inside a chosen group everything is chosen
+    if (with_completed) chosen[other] = true;
+    with(other);
+  };
   while (!stack.empty()) {
     TaskId t = stack.back();
     stack.pop_back();
@@ -21,28 +28,17 @@ std::vector<TaskId> Decider::downstream(const std::vector<TaskId>& from,
     if (!chosen[t] && !with_completed && row(t).state == TaskState::completed) continue;
     seen[t] = true;
     result.push_back(t);
-    auto with = [&](TaskId other) {
-      if (!seen[other]) stack.push_back(other);
-    };
-    auto with_inner = [&](TaskId other) {  // inside a chosen group everything is chosen
-      if (with_completed) chosen[other] = true;
-      with(other);
-    };
     if (const FanOut* f = run_.fan_out_of(t)) {
       for (TaskId c = f->first; c < f->first + f->count; ++c)
         with_inner(c);
     }
-    if (run_.is_child(t)) {
-      for (TaskId d : w.dependents(run_.definition(t)))
-        with(d);
-    } else {
+    if (!run_.is_child(t)) {
       for (TaskId m : w.members(t))
         with_inner(m);
-      for (TaskId d : w.dependents(t))
-        with(d);
     }
-    for (TaskId g = run_.parent_of(t); g != kNoTask; g = run_.parent_of(g)) {
-      if (run_.is_child(g)) continue;
+    for (TaskId g = run_.is_child(t) ? run_.parent_of(t) : t; g != kNoTask && !climbed[g];
+         g = run_.parent_of(g)) {
+      climbed[g] = true;
       for (TaskId d : w.dependents(g))
         with(d);
     }
@@ -51,46 +47,56 @@ std::vector<TaskId> Decider::downstream(const std::vector<TaskId>& from,
   return result;
 }
 
-void Decider::reopen(const std::vector<TaskId>& tasks) {
-  const Workflow& w = run_.workflow();
-  std::vector<bool> chosen(run_.task_count());
-  for (TaskId t : tasks)
-    chosen[t] = true;
-  auto reset = [&](TaskId t) {
-    TaskRow& r = run_.rows[t];
-    if (r.state == TaskState::pending) return;
-    r.failures = r.losses = 0;
-    r.reused = false;
-    r.queued = r.started = r.finished = kNoTime;
-    if (auto it = run_.extras.find(t); it != run_.extras.end()) {
-      TaskExtra& x = extra(t);
-      TaskExtra kept;  // the checkpoint and edited parameters outlive a reopening
+void Decider::reset(TaskId t) {
+  TaskRow& r = run_.rows[t];
+  bool was_done = r.state == TaskState::completed;
+  r.failures = r.losses = 0;
+  r.reused = false;
+  if (auto it = run_.extras.find(t); it != run_.extras.end()) {
+    TaskExtra& x = extra(t);
+    TaskExtra kept;  // the checkpoint and edited parameters outlive a reopening
+    kept.params = std::move(x.params);
+    if (run_.is_fan_out(t)) kept.items = std::move(x.items);
+    if (!was_done) {
       kept.checkpoint = std::move(x.checkpoint);
-      kept.params = std::move(x.params);
-      if (run_.is_fan_out(t)) kept.items = std::move(x.items);
-      x = std::move(kept);
+      kept.best = std::move(x.best);
     }
-    move(t, TaskState::pending, Reason::none, {}, Cause::recover);
-  };
-  for (TaskId t : tasks) {
-    if (is_final(row(t).state)) reset(t);
+    x = std::move(kept);
   }
-  for (TaskId t : w.finals()) {
-    if (!chosen[t] && is_final(row(t).state)) {
-      for (TaskId inner : downstream({t}, true)) {
-        if (is_final(row(inner).state)) reset(inner);
+  // Done work that is wanted again starts from nothing, or its checkpoint would say it is done.
+  if (was_done && run_.def(t).executor == Executor::worker) extra(t).resume = Resume::scratch;
+  move(t, TaskState::pending, Reason::none, {}, Cause::recover);
+  r.queued = r.started = kNoTime;
+  if (FanOut* f = run_.fan_out_of(t)) f->next = f->active = 0;
+}
+
+// A reopened run tidies up again at its end.
+void Decider::reset_finals(const std::vector<bool>& chosen) {
+  for (TaskId t : run_.workflow().finals()) {
+    if (chosen[t] || !is_final(row(t).state)) continue;
+    for (TaskId inner : downstream({t}, true)) {
+      if (is_final(row(inner).state)) reset(inner);
+    }
+  }
+}
+
+// Groups around a chosen task open again, with their other members as they are.
+void Decider::reopen_parents(const std::vector<TaskId>& tasks, const std::vector<bool>& chosen) {
+  for (TaskId t : tasks) {
+    for (TaskId g = run_.parent_of(t); g != kNoTask; g = run_.parent_of(g)) {
+      if (chosen[g] || !is_final(row(g).state)) break;  // then those around it are open too
+      run_.rows[g].reused = false;
+      move(g, TaskState::running, Reason::none, {}, Cause::recover);
+      if (auto it = run_.extras.find(g); it != run_.extras.end()) {
+        extra(g).error.clear();
+        extra(g).failure = FailureClass::none;
       }
     }
   }
-  // Groups around a chosen task open again, with their other members as they are.
-  for (TaskId t : tasks) {
-    for (TaskId g = run_.parent_of(t); g != kNoTask; g = run_.parent_of(g)) {
-      if (chosen[g] || !is_final(row(g).state)) continue;
-      move(g, TaskState::running, Reason::none, {}, Cause::recover);
-      if (auto it = run_.extras.find(g); it != run_.extras.end()) extra(g).error.clear();
-    }
-  }
-  // Recount what pending tasks and open groups wait for.
+}
+
+void Decider::recount_waits() {
+  const Workflow& w = run_.workflow();
   auto open = [&](TaskId t) { return !is_final(row(t).state); };
   run_.open_roots = run_.open_finals = 0;
   for (TaskId t = 0; t < w.task_count(); ++t) {
@@ -101,7 +107,8 @@ void Decider::reopen(const std::vector<TaskId>& tasks) {
     if (r.state == TaskState::pending) {
       for (TaskId n : w.needs(t))
         waits += open(n);
-    } else if (FanOut* f = run_.fan_out_of(t)) {
+    } else if (r.state == TaskState::running && run_.is_fan_out(t)) {
+      FanOut* f = run_.fan_out_of(t);
       f->next = f->active = 0;
       for (TaskId c = f->first; c < f->first + f->count; ++c) {
         waits += open(c);
@@ -113,9 +120,22 @@ void Decider::reopen(const std::vector<TaskId>& tasks) {
     } else {
       continue;
     }
+    if (r.waits == waits) continue;
     r.waits = waits;
     touch(t);
   }
+}
+
+void Decider::reopen(const std::vector<TaskId>& tasks) {
+  const Workflow& w = run_.workflow();
+  std::vector<bool> chosen(run_.task_count());
+  for (TaskId t : tasks) {
+    chosen[t] = true;
+    if (is_final(row(t).state)) reset(t);
+  }
+  reset_finals(chosen);
+  reopen_parents(tasks, chosen);
+  recount_waits();
   run_.finals_open = false;
   run_.cancelling = run_.rejected = run_.warned = false;
   run_.error.clear();
@@ -123,10 +143,13 @@ void Decider::reopen(const std::vector<TaskId>& tasks) {
   run_.outputs = Json();
   run_.finished = kNoTime;
   for (TaskId t = 0; t < w.task_count(); ++t) {
-    if (row(t).state == TaskState::pending && row(t).waits == 0) open_later(t);
-    if (row(t).state == TaskState::running && run_.is_fan_out(t)) open_children(t);
-    if (row(t).state == TaskState::failed && run_.def(t).allow_failure) run_.warned = true;
+    const TaskRow& r = row(t);
+    if (r.state == TaskState::pending && r.waits == 0) open_later(t);
+    if (r.state == TaskState::running && run_.is_fan_out(t)) open_children(*run_.fan_out_of(t));
+    if (r.state == TaskState::failed && run_.def(t).allow_failure) run_.warned = true;
   }
+  for (const auto& [t, x] : run_.extras)
+    run_.warned = run_.warned || x.warnings > 0;
 }
 
 }  // namespace pawl::core

@@ -1,5 +1,5 @@
 // What the end of a task causes: dependants may open, its group or fan-out may end, the run may
-// end.
+// end. And ends that do not come one by one: members with their group, tasks with a cancel.
 #include "core/decide/decider.h"
 
 namespace pawl::core {
@@ -29,19 +29,26 @@ void Decider::open_roots() {
 void Decider::settle(TaskId t) {
   PAWL_ASSERT(is_final(row(t).state));
   const Workflow& w = run_.workflow();
-  if (row(t).state == TaskState::failed && run_.def(t).allow_failure && !run_.is_child(t)) {
-    run_.warned = true;
+  if (run_.is_child(t)) {
+    FanOut& f = run_.fan_out_of_child(t);
+    TaskRow& p = run_.rows[f.parent];
+    if (f.active > 0) --f.active;
+    if (p.state != TaskState::running) return;
+    PAWL_ASSERT(p.waits > 0);
+    touch(f.parent);
+    open_children(f);
+    if (--p.waits == 0) finish_parent(f.parent);
+    return;
   }
-  if (!run_.is_child(t)) {
-    for (TaskId d : w.dependents(t)) {
-      TaskRow& r = run_.rows[d];
-      if (r.state != TaskState::pending) continue;
-      PAWL_ASSERT(r.waits > 0);
-      touch(d);
-      if (--r.waits == 0) open_later(d);
-    }
+  if (row(t).state == TaskState::failed && run_.def(t).allow_failure) run_.warned = true;
+  for (TaskId d : w.dependents(t)) {
+    TaskRow& r = run_.rows[d];
+    if (r.state != TaskState::pending) continue;
+    PAWL_ASSERT(r.waits > 0);
+    touch(d);
+    if (--r.waits == 0) open_later(d);
   }
-  TaskId parent = run_.parent_of(t);
+  TaskId parent = w.node(t).parent;
   if (parent == kNoTask) {
     std::uint32_t& open = w.node(t).is_finally ? run_.open_finals : run_.open_roots;
     PAWL_ASSERT(open > 0);
@@ -52,13 +59,7 @@ void Decider::settle(TaskId t) {
   if (p.state != TaskState::running) return;
   PAWL_ASSERT(p.waits > 0);
   touch(parent);
-  --p.waits;
-  if (run_.is_child(t)) {
-    FanOut* f = run_.fan_out_of(parent);
-    if (f->active > 0) --f->active;
-    if (!run_.cancelling || w.node(parent).is_finally) open_children(parent);
-  }
-  if (p.waits == 0) finish_parent(parent);
+  if (--p.waits == 0) finish_parent(parent);
 }
 
 // A group's or fan-out's state is the roll-up of its members'.
@@ -100,43 +101,58 @@ void Decider::end_members(TaskId group, TaskState to, Reason reason) {
     if (is_final(row(m).state)) continue;
     move(m, to == TaskState::failed ? TaskState::skipped : to,
          to == TaskState::failed ? Reason::upstream_failed : reason);
+    if (run_.is_fan_out(m)) end_elements(m);
     for (TaskId inner : run_.workflow().members(m))
       stack.push_back(inner);
   }
 }
 
+void Decider::end_elements(TaskId parent) {
+  FanOut* f = run_.fan_out_of(parent);
+  if (!f) return;
+  bool cancelled = row(parent).state == TaskState::cancelled;
+  for (TaskId c = f->first; c < f->first + f->count; ++c) {
+    if (is_final(row(c).state)) continue;
+    move(c, cancelled ? TaskState::cancelled : TaskState::skipped,
+         cancelled ? Reason::cancelled : Reason::group_skipped);
+  }
+}
+
+// Members of a group in `finally` follow the group at the top.
+bool Decider::in_finally(TaskId t) const {
+  TaskId top = run_.definition(t);
+  while (run_.workflow().node(top).parent != kNoTask)
+    top = run_.workflow().node(top).parent;
+  return run_.workflow().node(top).is_finally;
+}
+
 void Decider::cancel_open_tasks(bool finals) {
   for (TaskId t = 0; t < run_.task_count(); ++t) {
     TaskRow& r = run_.rows[t];
-    if (is_final(r.state)) continue;
-    if (run_.workflow().node(run_.definition(t)).is_finally != finals) {
-      // Members of a group carry no flag of their own: they follow the group at the top.
-      TaskId top = run_.definition(t);
-      while (run_.workflow().node(top).parent != kNoTask)
-        top = run_.workflow().node(top).parent;
-      if (run_.workflow().node(top).is_finally != finals) continue;
+    if (is_final(r.state) || in_finally(t) != finals) continue;
+    if (r.state == TaskState::running) {
+      if (holds_others(t) || r.cancel_asked) continue;  // a group ends when its members have
+      r.cancel_asked = true;
+      touch(t);
+      ctx_.effects->cancels.push_back({r.worker, {run_.id, t, r.attempt, r.lease}});
+      continue;
     }
-    bool holds_others = run_.def(t).executor == Executor::group || run_.is_fan_out(t);
-    switch (r.state) {
-      case TaskState::running:
-        if (holds_others || r.cancel_asked) break;
-        r.cancel_asked = true;
-        touch(t);
-        ctx_.effects->cancels.push_back({r.worker, {run_.id, t, r.attempt, r.lease}});
-        break;
-      case TaskState::waiting:
-        if (const TaskExtra* x = run_.extra(t); x && x->child) {
-          ctx_.effects->cancel_children.push_back(x->child);
-          r.cancel_asked = true;
-          touch(t);
-          break;
-        }
-        [[fallthrough]];
-      default:
-        move(t, TaskState::cancelled, Reason::cancelled);
-        if (holds_others) end_members(t, TaskState::cancelled, Reason::cancelled);
-        settle_later(t);
+    const TaskExtra* x = run_.extra(t);
+    if (r.state == TaskState::waiting && x && x->child) {
+      ctx_.effects->cancel_children.push_back(x->child);
+      r.cancel_asked = true;
+      touch(t);
+      continue;
     }
+    if (run_.is_child(t) && r.state == TaskState::pending) {
+      // An element that never opened: settle() takes it for one that did.
+      FanOut& f = run_.fan_out_of_child(t);
+      if (t - f.first >= f.next) ++f.active;
+    }
+    move(t, TaskState::cancelled, Reason::cancelled);
+    if (run_.is_fan_out(t)) end_elements(t);
+    end_members(t, TaskState::cancelled, Reason::cancelled);
+    settle_later(t);
   }
 }
 

@@ -1,4 +1,6 @@
 // submit: a new run, with its rows, its name and its concurrency key. admit: its tasks may open.
+#include <algorithm>
+
 #include "base/text.h"
 #include "core/decide/decider.h"
 #include "core/event.h"
@@ -6,12 +8,15 @@
 namespace pawl::core {
 namespace {
 
-std::string default_name(const Json& inputs) {
+std::string default_name(const Workflow& w, const Json& inputs) {
   // Lists must tell runs apart: the first three inputs, where the workflow gives no run_name.
   std::string name;
   int shown = 0;
   for (const auto& [key, value] : inputs.as_object()) {
     if (value.is_array() || value.is_object() || value.is_null()) continue;
+    bool secret = std::any_of(w.inputs.begin(), w.inputs.end(),
+                              [&](const InputDef& def) { return def.secret && def.name == key; });
+    if (secret) continue;
     if (shown++ == 3) break;
     name +=
         str(shown == 1 ? "" : " ", key, "=", value.is_string() ? value.as_string() : value.dump());
@@ -21,6 +26,15 @@ std::string default_name(const Json& inputs) {
 }
 
 }  // namespace
+
+Status render_key(Run& run, const Context& ctx) {
+  const auto& concurrency = run.workflow().concurrency;
+  if (!concurrency) return {};
+  auto key = concurrency->key.render(RunScope(run, kNoTask, ctx));
+  if (!key.ok()) return {Errc::invalid_workflow, str("concurrency.key: ", key.error().message)};
+  run.key = key->is_string() ? key->as_string() : key->dump();
+  return {};
+}
 
 Result<Run> submit(std::shared_ptr<const Plan> plan, const SubmitOptions& options, Context& ctx) {
   Run run;
@@ -42,14 +56,8 @@ Result<Run> submit(std::shared_ptr<const Plan> plan, const SubmitOptions& option
     if (!name.ok()) return Error{Errc::invalid_workflow, str("run_name: ", name.error().message)};
     run.name = name->is_string() ? name->as_string() : name->dump();
   }
-  if (run.name.empty()) run.name = default_name(run.inputs);
-  if (w.concurrency) {
-    auto key = w.concurrency->key.render(scope);
-    if (!key.ok()) {
-      return Error{Errc::invalid_workflow, str("concurrency.key: ", key.error().message)};
-    }
-    run.key = key->is_string() ? key->as_string() : key->dump();
-  }
+  if (run.name.empty()) run.name = default_name(w, run.inputs);
+  TRY(render_key(run, ctx));
   run.rows.resize(w.task_count());
   for (TaskId t = 0; t < w.task_count(); ++t)
     run.rows[t].waits = run.plan->initial_waits[t];

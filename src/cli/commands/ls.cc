@@ -1,0 +1,118 @@
+// ls: runs, the newest first, with what tells them apart.
+#include "base/text.h"
+#include "cli/handlers.h"
+#include "cli/live_lines.h"
+#include "cli/load.h"
+#include "cli/session.h"
+#include "cli/table.h"
+
+namespace pawl::cli {
+namespace {
+
+Result<store::RunFilter> filter_of(const Ask& ask) {
+  store::RunFilter filter;
+  if (ask.args.given("state")) {
+    filter.states = 0;
+    for (const auto& word : ask.args.all("state")) {
+      filter.states |= 1u << static_cast<unsigned>(core::parse_run_state(word).value());
+    }
+  }
+  if (ask.args.given("verdict")) {
+    filter.verdicts = 0;
+    for (const auto& word : ask.args.all("verdict")) {
+      filter.verdicts |= 1u << static_cast<unsigned>(core::parse_verdict(word).value());
+    }
+  }
+  filter.workflow = ask.text("workflow");
+  filter.labels = ask.args.pairs("label");
+  if (auto since = ask.args.text("since")) {
+    auto ago = parse_duration(*since);
+    auto time = ago.ok() ? Result<Time>(system_clock().now() - *ago) : parse_time(*since);
+    if (!time.ok()) {
+      return {Errc::usage, str("--since: found '", *since,
+                               "', expected a duration such as 2d, or a time such as ",
+                               "2026-01-31T12:00:00Z")};
+    }
+    filter.since = *time;
+  }
+  return filter;
+}
+
+Json row_json(const store::RunRow& row) {
+  const auto& h = row.header;
+  auto time = [](Time t) { return t == kNoTime ? Json() : Json(format_time(t)); };
+  Json j = Json::object();
+  j.set("run_id", str(h.id.value)).set("workflow", row.workflow_name);
+  j.set("version", row.workflow_version).set("name", h.name);
+  j.set("state", core::to_string(h.state));
+  j.set("verdict", h.verdict == core::Verdict::none ? Json() : Json(core::to_string(h.verdict)));
+  j.set("created_at", time(h.created)).set("started_at", time(h.started));
+  j.set("finished_at", time(h.finished));
+  j.set("tasks", h.tasks).set("tasks_done", h.tasks_done).set("tasks_failed", h.tasks_failed);
+  if (h.parent) j.set("parent", str(h.parent.value));
+  if (h.source) j.set("source", str(h.source.value));
+  if (!h.labels.empty()) {
+    auto labels = Json::parse(h.labels);
+    if (labels.ok()) j.set("labels", *labels);
+  }
+  return j;
+}
+
+Result<std::vector<store::RunRow>> fetch(Session& session, store::RunFilter filter,
+                                         std::uint64_t limit) {
+  std::vector<store::RunRow> rows;
+  auto* store = TRY(session.store());
+  while (rows.size() < limit) {
+    filter.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(500, limit - rows.size()));
+    auto page = TRY(store->list_runs(filter));
+    for (auto& row : page) rows.push_back(std::move(row));
+    if (page.size() < filter.limit) break;
+    filter.before = rows.back().header.id;
+  }
+  return rows;
+}
+
+}  // namespace
+
+Result<int> run_ls(const Ask& ask) {
+  auto filter = TRY(filter_of(ask));
+  auto session = TRY(Session::open(ask, Access::read));
+  auto limit = static_cast<std::uint64_t>(ask.args.integer("limit").value_or(50));
+  auto rows = TRY(fetch(*session, filter, limit));
+  if (ask.json()) {
+    Json out = Json::array();
+    for (const auto& row : rows) out.push(row_json(row));
+    ask.print_json(out);
+    return 0;
+  }
+  if (ask.quiet()) {
+    std::string ids;
+    for (const auto& row : rows) ids += str(row.header.id.value, '\n');
+    ask.print(ids);
+    return 0;
+  }
+  Table table({{.head = "RUN", .right = true},
+               {.head = "WORKFLOW", .cut = true},
+               {.head = "STATE"},
+               {.head = "VERDICT", .drop = 3},
+               {.head = "TASKS", .right = true, .drop = 2},
+               {.head = "BEGUN", .drop = 4},
+               {.head = "TOOK", .right = true, .drop = 1},
+               {.head = "NAME", .cut = true, .drop = 5}});
+  auto now = system_clock().now();
+  for (const auto& row : rows) {
+    const auto& h = row.header;
+    auto took = h.started == kNoTime ? std::string()
+                                     : short_duration((h.finished == kNoTime ? now : h.finished) - h.started);
+    auto begun = str(short_duration(now - h.created), " ago");
+    bool tty = ask.io.out_term().tty;
+    table.add({str(h.id.value), row.workflow_name, Cell::state(core::to_string(h.state)),
+               h.verdict == core::Verdict::none ? Cell("") : Cell::state(core::to_string(h.verdict)),
+               str(h.tasks_done, '/', h.tasks), tty ? begun : format_time(h.created), took, h.name});
+  }
+  ask.print(table.print(ask.io.out_term()));
+  if (rows.empty()) ask.note("no runs");
+  return 0;
+}
+
+}  // namespace pawl::cli
