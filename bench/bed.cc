@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -88,6 +89,7 @@ struct NoopWorker::Impl : core::WorkerLink {
 NoopWorker::NoopWorker(core::WorkerPort& port, std::uint32_t slots, Json output)
     : impl_(std::make_shared<Impl>()) {
   std::thread([this, impl = impl_, &port, slots, output] {
+    pthread_setname_np(pthread_self(), "bench-worker");
     WorkerId id = port.join({"bench", {}, {}, {}}, impl, {});
     {
       std::lock_guard lock(impl->mutex);

@@ -31,6 +31,9 @@ namespace pawl::core {
 // How many rows are written together; the store keeps as many in a segment.
 inline constexpr std::uint32_t kRowsPerSegment = 128;
 
+// Room kept behind the event tail: a few tasks' events fit without growing it.
+inline constexpr std::size_t kTailRoom = 96;
+
 // Tasks of one lane are alike to the scheduler: same queue, priority and resources.
 struct LaneKey {
   std::string queue;

@@ -23,11 +23,13 @@ void put_tail(Writer& w, const Run& run) {
 
 std::string encode_fixed(const Run& run) {
   std::string out;
+  std::string inputs = run.inputs.dump();
+  out.reserve(inputs.size() + 24);
   Writer w(out);
   w.u8(kFormat);
   w.zigzag(run.priority);
   w.varint(run.parent_task);
-  put_json(w, run.inputs);
+  w.bytes(inputs);
   return out;
 }
 
@@ -137,7 +139,9 @@ void get_fan_outs(Reader& in, Run& run, std::uint64_t most) {
 void get_state(Reader& in, Run& run, std::uint64_t most) {
   if (in.u8() != kFormat) return in.fail();
   run.tail_first = in.varint();
-  run.tail = in.bytes();
+  auto tail = in.bytes();
+  run.tail.reserve(tail.size() + kTailRoom);
+  run.tail = tail;
   run.next_seq = in.varint();
   run.tail_time = time_after(run.created, in.zigzag());
   auto state = in.u8(), verdict = in.u8(), flags = in.u8(), before = in.u8();

@@ -1,5 +1,7 @@
 #include "engine/engine.h"
 
+#include <pthread.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <future>
@@ -92,6 +94,7 @@ void Engine::Impl::wait_for_work(std::unique_lock<std::mutex>& lock) {
 }
 
 void Engine::Impl::run_loop() {
+  pthread_setname_np(pthread_self(), "pawl-loop");
   std::vector<Request> requests;
   for (;;) {
     std::unique_ptr<Flight> landed;
@@ -138,6 +141,7 @@ void Engine::Impl::run_loop() {
 }
 
 void Engine::Impl::run_committer() {
+  pthread_setname_np(pthread_self(), "pawl-commit");
   std::unique_lock lock(mutex);
   for (;;) {
     commit_wake.wait(lock, [&] { return committer_stop || (out && !out_done); });

@@ -21,6 +21,27 @@ Overloaded(F...) -> Overloaded<F...>;
 
 }  // namespace
 
+void Flight::clear() {
+  batch.runs.clear();
+  batch.workflows.clear();
+  batch.keys.clear();
+  batch.logs.clear();
+  batch.meta.clear();
+  effects.assignments.clear();
+  effects.cancels.clear();
+  effects.refused.clear();
+  touched.clear();
+  answers.clear();
+  calls.clear();
+  outcomes.clear();
+  replay.clear();
+  receipts.clear();
+  events.clear();
+  logs.clear();
+  progress.clear();
+  commands = 0;
+}
+
 Loop::Loop(const Options& options, const Clock& clock, std::uint64_t seed)
     : options_(options),
       clock_(clock),
@@ -425,7 +446,7 @@ std::unique_ptr<Flight> Loop::take_flight() {
     return nullptr;
   }
   auto flight = std::move(open_);
-  open_ = std::make_unique<Flight>();
+  open_ = spare_ ? std::move(spare_) : std::make_unique<Flight>();
   flight->batch.runs.reserve(flight->touched.size());
   for (RunId id : flight->touched) {
     Entry& entry = entries_.at(id);

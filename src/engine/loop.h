@@ -63,6 +63,8 @@ struct Flight {
            effects.assignments.empty() && effects.cancels.empty() && effects.refused.empty() &&
            events.empty() && progress.empty() && logs.empty() && touched.empty() && receipts.empty();
   }
+  // Empties it; the room of its vectors stays.
+  void clear();
 };
 
 class Loop {
@@ -159,7 +161,7 @@ class Loop {
   Random random_;
   store::Store& store_;
   core::Context ctx_;
-  std::unique_ptr<Flight> open_;
+  std::unique_ptr<Flight> open_, spare_;  // spare_: a landed one, kept for its vectors' room
   core::Effects scratch_effects_;
 
   RunTable<Entry> entries_;

@@ -62,6 +62,13 @@ void Loop::count_resources(Entry& entry) {
 }
 
 void Loop::dispatch() {
+  std::size_t wanted = 0;
+  for (const auto& [id, worker] : workers_) wanted += worker.credits;
+  auto& given_out = open_->effects.assignments;
+  if (std::size_t most = given_out.size() + std::min(wanted, ready_.size());
+      most > given_out.capacity()) {
+    given_out.reserve(most);
+  }
   for (ReadyLane* lane : ready_.lanes()) {
     std::size_t looked = 0;
     while (!lane->items.empty()) {

@@ -8,6 +8,12 @@
 #include "engine/run_io.h"
 
 namespace pawl::engine {
+namespace {
+
+// A flight larger than this is not kept: a burst must not hold its memory for ever.
+constexpr std::size_t kSpareRoom = 16'384;
+
+}  // namespace
 
 void Loop::settle(std::unique_ptr<Flight> flight, const Status& outcome) {
   if (!outcome.ok()) return fail(*flight, outcome);
@@ -29,6 +35,10 @@ void Loop::settle(std::unique_ptr<Flight> flight, const Status& outcome) {
   }
   for (const auto& key : flight->batch.keys) keys_in_flight_.erase(key.key);
   deliver(*flight);
+  if (flight->batch.runs.capacity() <= kSpareRoom) {
+    flight->clear();
+    spare_ = std::move(flight);
+  }
 }
 
 void Loop::deliver(Flight& flight) {

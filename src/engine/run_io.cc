@@ -76,7 +76,11 @@ store::RunWrite write_of(core::Run& run, bool insert, std::size_t inline_bytes) 
       core::encode_segment(run, n, w.segments.back().bytes);
     }
   }
-  core::encode_state(run, w.state);
+  // Encoded into a buffer that is kept, then copied once at its size: no growing, one allocation.
+  thread_local std::string buffer;
+  buffer.clear();
+  core::encode_state(run, buffer);
+  w.state.assign(buffer);
   w.header = header_of(run);
   if (insert) {
     w.fixed = core::encode_fixed(run);

@@ -58,6 +58,7 @@ Result<Run> submit(std::shared_ptr<const Plan> plan, const SubmitOptions& option
   }
   if (run.name.empty()) run.name = default_name(w, run.inputs);
   TRY(render_key(run, ctx));
+  run.tail.reserve(kTailRoom + run.name.size());
   run.rows.resize(w.task_count());
   for (TaskId t = 0; t < w.task_count(); ++t)
     run.rows[t].waits = run.plan->initial_waits[t];
