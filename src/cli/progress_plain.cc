@@ -83,7 +83,10 @@ class PlainProgress final : public Progress {
       case EventKind::task_state: {
         // Queued for an instant is no news; queued again is.
         if (e.task_state == core::TaskState::pending) return;
-        if (e.task_state == core::TaskState::queued && e.reason == core::Reason::none) return;
+        if (e.task_state == core::TaskState::queued && e.reason != core::Reason::lost &&
+            e.reason != core::Reason::released) {
+          return;
+        }
         if (e.reason == core::Reason::gate) return;  // its question says more
         std::string more;
         if (e.attempt > 1) more += str(", attempt ", e.attempt);

@@ -300,7 +300,7 @@ class WorkflowParser {
   bool too_many_tasks_ = false, graph_known_ = false;
   std::vector<std::uint32_t> visited_;
   std::uint32_t visit_ = 0;
-  std::size_t visits_left_ = 20'000'000;
+  std::size_t visits_left_ = 100'000'000;
 };
 
 template <typename Target>

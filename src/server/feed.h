@@ -95,6 +95,8 @@ class EngineFeed final : public Feed {
   EngineFeed(engine::Engine& engine, RunId run) : engine_(engine), run_(run) {}
   Status snapshot();
   void enrich(std::vector<FeedItem>& items);
+  void release_logs(std::vector<FeedItem>& items, TaskId task);
+  void add_events(std::vector<FeedItem>& items, std::vector<core::Event>& events);
 
   engine::Engine& engine_;
   RunId run_;
@@ -104,6 +106,9 @@ class EngineFeed final : public Feed {
   std::uint64_t next_seq_ = 1;
   std::uint32_t known_ = 0;                  // tasks the reader knows of
   std::unordered_map<TaskId, std::string> paths_;
+  // Lines may be here before the commit that says their attempt runs; they are told after it.
+  std::unordered_map<TaskId, Attempt> attempts_;
+  std::unordered_map<TaskId, std::vector<core::LogBatch>> held_logs_;
 };
 
 }  // namespace pawl::server

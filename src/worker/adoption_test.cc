@@ -151,9 +151,9 @@ TEST_F(Adoption, AnEndThatNobodyRecordedIsToldAgain) {
 
 TEST_F(Adoption, WithTheSpawnerItsChildrenDieAndOrphansAreFenced) {
   begin(script("sleep 300 & echo $! > grandchild; setsid sleep 300 & echo $! > escaped; ", ""));
-  const long task = std::atol(wait_for_file(in_run("ready")).c_str());
-  const long grandchild = std::atol(wait_for_file(in_run("grandchild")).c_str());
-  const long escaped = std::atol(wait_for_file(in_run("escaped")).c_str());
+  const long task = number(wait_for_file(in_run("ready")));
+  const long grandchild = number(wait_for_file(in_run("grandchild")));
+  const long escaped = number(wait_for_file(in_run("escaped")));
   engine->kill();
   kill_spawner();
   EXPECT_TRUE(gone(task));
@@ -168,7 +168,7 @@ TEST_F(Adoption, ALiveWorkerSeesItsSpawnerDie) {
   open();
   port.submit(shell_task(fence_of(7), "setsid sleep 300 & echo $!; exec sleep 300"));
   port.wait([&] { return !port.seen(fence_of(7)).log.empty(); });
-  const long escaped = std::atol(port.seen(fence_of(7)).log[0].text.c_str());
+  const long escaped = number(port.seen(fence_of(7)).log[0].text);
   kill_spawner();
   const auto& seen = port.wait_for_end(fence_of(7));
   EXPECT_EQ(seen.last.failure_class, FailureClass::lost);
@@ -190,7 +190,7 @@ TEST_F(Adoption, ASecondEngineIsToldWhoIsThere) {
 
 TEST_F(Adoption, RefusedAfterAdoptionMeansKilled) {
   begin(script("", ""));
-  const long task = std::atol(wait_for_file(in_run("ready")).c_str());
+  const long task = number(wait_for_file(in_run("ready")));
   engine->kill();
   open();
   port.refuse(fence_of(7));

@@ -1,6 +1,7 @@
 #include "worker/launch.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -88,11 +89,32 @@ Prepared prepare(const actions::ProcessSpec& spec, const std::string& lease) {
   ::_exit(127);
 }
 
+#if defined(__SANITIZE_THREAD__)
+// The thread sanitizer turns vfork into fork: memory is not shared, and the parent goes on at once.
+// A page that is shared, and a pipe that closes at exec, make up for both.
+pid_t vfork_into(const Prepared& p, volatile Failure& failure) {
+  static auto* const shared = static_cast<Failure*>(::mmap(
+      nullptr, sizeof(Failure), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  *shared = Failure{};
+  int until_exec[2];
+  if (::pipe2(until_exec, O_CLOEXEC) != 0) return -1;
+  const pid_t pid = ::fork();
+  if (pid == 0) become(p, *shared);
+  ::close(until_exec[1]);
+  char none;
+  while (::read(until_exec[0], &none, 1) < 0 && errno == EINTR) {}
+  ::close(until_exec[0]);
+  failure.stage = shared->stage;
+  failure.error = shared->error;
+  return pid;
+}
+#else
 [[gnu::noinline]] pid_t vfork_into(const Prepared& p, volatile Failure& failure) {
   const pid_t pid = ::vfork();
   if (pid == 0) become(p, failure);
   return pid;
 }
+#endif
 
 }  // namespace
 

@@ -140,7 +140,8 @@ TEST_F(ShellTask, InheritsNothing) {
   EXPECT_THAT(seen.text(Stream::out), Not(HasSubstr("socket")));
   EXPECT_THAT(seen.text(Stream::out), HasSubstr("SigBlk:\t0000000000000000"));
   EXPECT_THAT(seen.text(Stream::out), HasSubstr("SigIgn:\t0000000000000000"));
-  const auto lines = split(trim(seen.text(Stream::out)), '\n');
+  const std::string text = seen.text(Stream::out);
+  const auto lines = split(trim(text), '\n');
   EXPECT_EQ(lines[lines.size() - 1], lines[lines.size() - 2]);  // its pid is its group
 }
 
@@ -288,7 +289,7 @@ TEST_F(ShellTask, AttemptTimeoutKillsTheGroup) {
   EXPECT_EQ(seen.last.kind, ReportKind::failed);
   EXPECT_EQ(seen.last.failure_class, FailureClass::timeout);
   EXPECT_EQ(seen.last.message, "timeout.attempt: it was still running after 300ms and was killed");
-  EXPECT_FALSE(alive(std::atol(seen.log[0].text.c_str())));
+  EXPECT_FALSE(alive(number(seen.log[0].text)));
 }
 
 TEST_F(ShellTask, HeartbeatTimeout) {
@@ -314,7 +315,7 @@ TEST_F(ShellTask, CancelReachesStoppedAndEscapedProcesses) {
   EXPECT_EQ(seen.last.kind, ReportKind::cancelled);
   EXPECT_FALSE(seen.last.unconfirmed);
   for (const char* name : {"escaped", "stopped"}) {
-    EXPECT_FALSE(alive(std::atol(wait_for_file(dir / str("data/work/6/", name)).c_str()))) << name;
+    EXPECT_FALSE(alive(number(wait_for_file(dir / str("data/work/6/", name))))) << name;
   }
 }
 
@@ -325,14 +326,14 @@ TEST_F(ShellTask, AGrandchildThatKeepsThePipeIsNotWaitedForLong) {
   EXPECT_EQ(seen.text(Stream::out), "main\n");
   EXPECT_THAT(seen.text(Stream::pawl), HasSubstr("keeps its output open"));
   EXPECT_LT(system_clock().mono() - before, std::chrono::seconds(20));
-  ::kill(std::atoi(wait_for_file(dir / "data/work/1/sleeper").c_str()), SIGKILL);
+  ::kill(number(wait_for_file(dir / "data/work/1/sleeper")), SIGKILL);
 }
 
 TEST_F(ShellTask, RefusedWorkStopsWithoutAReport) {
   const auto fence = fence_of(6, 1);
   port.submit(shell_task(fence, "echo $$; exec sleep 300"));
   port.wait([&] { return !port.seen(fence).log.empty(); });
-  const long pid = std::atol(port.seen(fence).log[0].text.c_str());
+  const long pid = number(port.seen(fence).log[0].text);
   port.refuse(fence);
   EXPECT_TRUE(gone(pid));
   port.wait([&] { return port.credit == 1024; });

@@ -198,6 +198,12 @@ Assignment shell_task(const Fence& fence, std::string run,
   });
 }
 
+long number(std::string_view text) {
+  long out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return out;
+}
+
 bool alive(long pid) {
   auto stat = read_file(str("/proc/", pid, "/stat"));
   if (!stat.ok()) return false;

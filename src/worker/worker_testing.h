@@ -89,6 +89,8 @@ core::Assignment shell_task(const core::Fence& fence, std::string run,
 core::Assignment task_with(const core::Fence& fence, std::string action, Json with = {},
                            const std::function<void(core::TaskDef&)>& change = {});
 
+// The number that a text holds, 0 where it holds none.
+long number(std::string_view text);
 // The process is there and no zombie.
 bool alive(long pid);
 // Waits until it is not.

@@ -103,7 +103,7 @@ Result<int> run_ls(const Ask& ask) {
   for (const auto& row : rows) {
     const auto& h = row.header;
     auto took = h.started == kNoTime ? std::string()
-                                     : short_duration((h.finished == kNoTime ? now : h.finished) - h.started);
+                                     : format_duration((h.finished == kNoTime ? now : h.finished) - h.started);
     auto begun = str(short_duration(now - h.created), " ago");
     bool tty = ask.io.out_term().tty;
     table.add({str(h.id.value), row.workflow_name, Cell::state(core::to_string(h.state)),

@@ -1,7 +1,6 @@
 // show: one run on one page. history: all that happened to it, in order.
 #include "base/text.h"
 #include "cli/handlers.h"
-#include "cli/live_lines.h"
 #include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/summary.h"
@@ -41,7 +40,7 @@ std::string head_of(const Json& run, const Term& term, Time now) {
   field("name", text_of(run["name"]));
   field("begun", shown_time(run["created_at"]));
   auto took = between(run["started_at"], run["finished_at"], now);
-  if (took.count() >= 0) field("took", short_duration(took));
+  if (took.count() >= 0) field("took", format_duration(took));
   field("parent", text_of(run["parent"]));
   field("source", text_of(run["source"]));
   field("paused", text_of(run["pause_reason"]));
@@ -90,7 +89,7 @@ std::string tasks_of(const Json& run, const Term& term, Time now) {
     if (state == "waiting" || state == "retrying") took = Duration{-1};
     table.add({text_of(task["name"]), Cell::state(state),
                task["attempts"].as_integer() > 0 ? task["attempts"].dump() : "",
-               took.count() >= 0 ? short_duration(took) : "", note_of(task)});
+               took.count() >= 0 ? format_duration(took) : "", note_of(task)});
   }
   auto out = table.print(term);
   if (left_out > 0) {

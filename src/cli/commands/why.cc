@@ -16,6 +16,7 @@ Result<int> run_why(const Ask& ask) {
   auto session = TRY(Session::open(ask, Access::read));
   auto run = TRY(session->find(ask.run()));
   auto reasons = TRY(session->call("why", Json::object().set("run_id", run.value)));
+  auto row = TRY(TRY(session->store())->find_run(run));
   Json wanted = Json::array();
   auto task = ask.args.arg("TASK");
   for (const auto& why : reasons.as_array()) {
@@ -50,18 +51,15 @@ Result<int> run_why(const Ask& ask) {
       break;
     }
     auto name = text_of(why["task"]);
+    auto state = name.empty() && row ? core::to_string(row->header.state) : text_of(why["state"]);
     out += str(paint(term, Style::bold, name.empty() ? str("run ", run.value) : clean_line(name)), "  ",
-               state_text(term, text_of(why["state"])), ": ",
-               clean_line(text_of(why["text"])), '\n');
+               state_text(term, state), ": ", clean_line(text_of(why["text"])), '\n');
     auto unblock = text_of(why["unblock"]);
     if (!unblock.empty()) out += str("    ", clean_line(unblock), '\n');
   }
   ask.print(out);
-  if (session->other_owner().is_null()) {
-    auto row = TRY(TRY(session->store())->find_run(run));
-    if (row && row->header.open) {
-      ask.note(str("no process carries run ", run.value, " on now: pawl watch ", run.value));
-    }
+  if (session->other_owner().is_null() && row && row->header.open) {
+    ask.note(str("no process carries run ", run.value, " on now: pawl watch ", run.value));
   }
   return 0;
 }
