@@ -45,14 +45,11 @@ void LiveAttempt::wait_for_turn() {
 
 void LiveAttempt::begin() {
   begun_ = true;
-  alive_at_ = owner_.clock().mono();
-  arm_attempt(attempt_timeout_);
-  arm_heartbeat();
   action_->start(assignment_);
 }
 
 void LiveAttempt::adopt(const actions::HeldProcess& held, Duration attempt, Duration heartbeat) {
-  begun_ = true;
+  begun_ = started_ = true;
   attempt_timeout_ = attempt;
   heartbeat_timeout_ = heartbeat;
   reason_ = held.stopped;
@@ -96,7 +93,13 @@ void LiveAttempt::stop(StopReason reason) {
 // -- what the action says
 
 void LiveAttempt::started() {
+  if (over_ || started_) return;
+  started_ = true;
   owner_.timers().cancel(start_timer_);
+  alive_at_ = owner_.clock().mono();
+  // An attempt that waited for its turn here has its whole time before it.
+  arm_attempt(attempt_timeout_);
+  arm_heartbeat();
   pending();
   soon();
 }
@@ -230,7 +233,7 @@ Report LiveAttempt::final_report(Report report) const {
   report.kind = ReportKind::failed;
   report.failure_class = FailureClass::timeout;
   report.message = str("timeout.", name, ": ", what, print_duration(limit),
-                       begun_ ? " and was killed" : "",
+                       started_ ? " and was killed" : "",
                        report.unconfirmed ? "; some process of it may still be alive" : "");
   return report;
 }

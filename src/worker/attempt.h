@@ -37,6 +37,7 @@ class LiveAttempt : public actions::Sink {
   actions::Action* action() { return action_.get(); }
   void set_action(std::unique_ptr<actions::Action> action) { action_ = std::move(action); }
   bool begun() const { return begun_; }
+  bool has_started() const { return started_; }
   bool is_process() const { return is_process_; }
   // Nobody waits for its report.
   bool refused() const { return reason_ == actions::StopReason::refused; }
@@ -72,7 +73,9 @@ class LiveAttempt : public actions::Sink {
   AttemptOwner& owner_;
   core::Assignment assignment_;
   std::unique_ptr<actions::Action> action_;
-  bool begun_ = false, is_process_ = false, over_ = false;
+  bool begun_ = false;    // its action knows of it
+  bool started_ = false;  // it runs
+  bool is_process_ = false, over_ = false;
   actions::StopReason reason_ = actions::StopReason::none;
   Duration attempt_timeout_{0}, heartbeat_timeout_{0}, start_timeout_{0};
   Mono alive_at_{};

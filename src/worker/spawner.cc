@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <deque>
 #include <map>
 #include <memory>
 #include <unordered_map>
@@ -77,6 +78,8 @@ class Spawner {
   bool streaming() { auto* c = engine(); return c && c->attached; }
 
   void spawn(ProcessKey key, actions::ProcessSpec spec);
+  void spawn_waiting();
+  bool stop_waiting(ProcessKey key, StopReason reason);
   void stop(Job& job, StopReason reason, Duration kill_after);
   void forget(ProcessKey key);
   void read_pipe(Job& job, Stream stream);
@@ -104,6 +107,10 @@ class Spawner {
   std::unordered_set<Job*> timed_;    // with a deadline, or lingering members
   std::vector<ProcessKey> backlog_;   // with output that the socket could not take
   std::size_t live_ = 0;              // jobs that have not ended
+  // Sent ahead of their turn, so that an end and the next start need no other process. Nothing of them
+  // has begun: they go with the connection that sent them.
+  std::deque<std::pair<ProcessKey, actions::ProcessSpec>> waiting_;
+  std::size_t most_ = 0;              // jobs at a time; the engine's wish
   std::string buffer_ = std::string(64u << 10, '\0');
 };
 
@@ -191,6 +198,7 @@ void Spawner::wait_and_serve() {
       }
     }
     run_timers();
+    spawn_waiting();
     flush(engine_);
     pump_backlog();
   }
@@ -213,6 +221,7 @@ void Spawner::drop(std::uint64_t id) {
   if (id != engine_) return;
   engine_ = 0;
   backlog_.clear();
+  waiting_.clear();
   for (auto& [key, job] : jobs_) {
     job->rewind();
     if (!job->ended) { set_reading(*job, true); give(*job); }
@@ -246,8 +255,13 @@ bool Spawner::receive(std::uint64_t id, Connection& c, std::string_view payload)
   if (msg == Msg::spawn) {
     actions::ProcessSpec spec;
     if (!get_spec(r, spec)) return false;
-    spawn(key, std::move(spec));
+    waiting_.emplace_back(key, std::move(spec));
+    spawn_waiting();
     return true;
+  }
+  if (msg == Msg::stop) {
+    Reader ahead = r;
+    if (stop_waiting(key, static_cast<StopReason>(ahead.u8()))) return true;
   }
   auto it = jobs_.find(key);
   if (it == jobs_.end()) return r.ok();
@@ -272,6 +286,7 @@ bool Spawner::receive(std::uint64_t id, Connection& c, std::string_view payload)
 bool Spawner::greet(std::uint64_t id, Connection& c, Reader& r) {
   const auto version = r.varint();
   c.peer = r.zigzag();
+  const auto most = r.varint();
   if (auto* other = engine(); other && engine_ != id) {
     Frame frame(c.out, Msg::busy);
     frame->zigzag(other->peer);
@@ -280,6 +295,7 @@ bool Spawner::greet(std::uint64_t id, Connection& c, Reader& r) {
   } else {
     c.greeted = true;
     engine_ = id;
+    most_ = most;
     {
       Frame frame(c.out, Msg::welcome);
       frame->varint(kWireVersion);
@@ -306,6 +322,28 @@ void Spawner::flush(std::uint64_t id) {
 }
 
 // -- jobs
+
+void Spawner::spawn_waiting() {
+  while (!waiting_.empty() && live_ < most_) {
+    auto [key, spec] = std::move(waiting_.front());
+    waiting_.pop_front();
+    spawn(key, std::move(spec));
+  }
+}
+
+// Returns whether the job was still waiting: then it has ended before it began.
+bool Spawner::stop_waiting(ProcessKey key, StopReason reason) {
+  const auto it = std::find_if(waiting_.begin(), waiting_.end(),
+                               [&](const auto& one) { return one.first == key; });
+  if (it == waiting_.end()) return false;
+  waiting_.erase(it);
+  Frame frame(engine()->out, Msg::exited);
+  frame->varint(key);
+  frame->zigzag(SIGTERM);
+  frame->u8(static_cast<std::uint8_t>(reason));
+  frame->u8(0);
+  return true;
+}
 
 void Spawner::spawn(ProcessKey key, actions::ProcessSpec spec) {
   auto launched = launch(spec, str("PAWL_LEASE=", lease_of(store_, spec.fence)), null_.get());
@@ -425,7 +463,10 @@ void Spawner::reap() {
   bool stranger = false;
   while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0) {
     auto it = by_pid_.find(pid);
-    if (it == by_pid_.end()) { stranger = true; continue; }
+    if (it == by_pid_.end()) {
+      stranger = true;
+      continue;
+    }
     Job& job = *it->second;
     by_pid_.erase(it);
     job.status = status;

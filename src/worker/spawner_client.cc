@@ -144,6 +144,7 @@ Result<std::vector<HeldProcess>> SpawnerClient::greet() {
     Frame frame(out_, Msg::hello);
     frame->varint(kWireVersion);
     frame->zigzag(::getpid());
+    frame->varint(options_.processes);
   }
   send_some(socket_.get(), out_);
   const auto welcome = TRY(next_payload());

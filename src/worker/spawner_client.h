@@ -25,6 +25,7 @@ class SpawnerClient : public actions::ProcessHost {
     std::string data_dir;                       // absolute
     std::string executable = "/proc/self/exe";  // its main() calls spawner_main
     const Clock* clock = nullptr;
+    std::uint32_t processes = 64;               // at a time; what is beyond waits in the spawner
   };
   SpawnerClient(Options options, Poller& poller);
   ~SpawnerClient() override;

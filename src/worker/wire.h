@@ -4,7 +4,7 @@
 //   frame = u32 length, payload;  payload = u8 Msg, then its fields (base/codec.h)
 //
 //   worker                    spawner
-//   hello version, pid   ->
+//   hello version, pid, most processes at a time ->
 //                        <-   welcome version, pid, n      or  busy pid
 //                        <-   held ...            n times: every job it holds
 //   attach               ->                       from here on it streams, each job from its start

@@ -68,7 +68,7 @@ class Worker::Core : public AttemptOwner {
   Core(core::WorkerPort& port, const actions::Registry& registry, WorkerOptions options)
       : port_(port), registry_(registry), options_(std::move(options)),
         clock_(options_.clock ? *options_.clock : system_clock()), watcher_(poller_),
-        client_({options_.data_dir, options_.executable, &clock_}, poller_),
+        client_({options_.data_dir, options_.executable, &clock_, options_.processes}, poller_),
         inbox_(std::make_shared<Inbox>([this] { poller_.wake(); })),
         pool_(options_.pool_threads) {
     services_ = {&client_, &watcher_, &clock_, options_.data_dir, own_path()};
@@ -111,6 +111,9 @@ class Worker::Core : public AttemptOwner {
   void begin_waiting();
   void flush_reports();
   void forget_old();
+  // Twice as many as may run: the spawner starts the next one without asking.
+  std::uint32_t most_processes() const { return 2 * options_.processes; }
+  bool settled();
   void bury() { buried_.clear(); }
   LiveAttempt* find(const Fence& fence) {
     auto it = attempts_.find(fence);
@@ -131,7 +134,7 @@ class Worker::Core : public AttemptOwner {
   std::shared_ptr<Inbox> inbox_;
 
   AttemptMap attempts_;                                // running, or waiting for their turn
-  std::deque<Fence> waiting_;                          // processes beyond the limit
+  std::deque<Fence> waiting_;                          // processes that the spawner was not told of yet
   std::uint32_t processes_ = 0;
   AttemptMap settling_;                                // reported, not yet recorded
   std::deque<std::pair<Mono, Fence>> settling_since_;
@@ -144,7 +147,8 @@ class Worker::Core : public AttemptOwner {
   const actions::ActionKind* last_kind_ = nullptr;
   bool receipts_ = false;   // the engine acknowledges
   bool draining_ = false, stopped_ = false;
-  TimerQueue::Id drain_timer_ = TimerQueue::kNone;
+  TimerQueue::Id drain_timer_ = TimerQueue::kNone, settle_timer_ = TimerQueue::kNone;
+  bool waited_for_receipts_ = false;
   std::thread thread_;
 };
 
@@ -193,7 +197,7 @@ void Worker::Core::run() {
     flush_reports();
     bury();
     forget_old();
-    if (draining_ && attempts_.empty()) {
+    if (draining_ && attempts_.empty() && settled()) {
       port_.leave(id_);
       break;
     }
@@ -265,7 +269,7 @@ void Worker::Core::take_on(Assignment&& a, const actions::ActionKind& kind) {
   }
   attempt.set_process();
   attempt.set_action(std::get<actions::ActionFactory>(kind.how)(attempt, services_));
-  if (processes_ >= options_.processes) {
+  if (processes_ >= most_processes()) {
     waiting_.push_back(fence);
     return;
   }
@@ -274,7 +278,7 @@ void Worker::Core::take_on(Assignment&& a, const actions::ActionKind& kind) {
 }
 
 void Worker::Core::begin_waiting() {
-  while (!waiting_.empty() && processes_ < options_.processes) {
+  while (!waiting_.empty() && processes_ < most_processes()) {
     auto* attempt = find(waiting_.front());
     waiting_.pop_front();
     if (!attempt || attempt->begun()) continue;  // cancelled meanwhile
@@ -337,9 +341,12 @@ void Worker::Core::receive(PoolNews& news) {
 void Worker::Core::receive(DrainWorker& command) {
   draining_ = true;
   // What waits for its turn has not begun: it can go at once.
-  for (const auto& fence : std::exchange(waiting_, {})) {
-    if (auto* attempt = find(fence)) attempt->stop(StopReason::drain);
+  waiting_.clear();
+  std::vector<LiveAttempt*> waiting;
+  for (auto& [fence, attempt] : attempts_) {
+    if (!attempt->has_started()) waiting.push_back(attempt.get());
   }
+  for (auto* attempt : waiting) attempt->stop(StopReason::drain);
   drain_timer_ = timers_.at(clock_.mono() + command.grace, [this] {
     std::vector<LiveAttempt*> running;
     for (auto& [fence, attempt] : attempts_) running.push_back(attempt.get());
@@ -371,6 +378,17 @@ void Worker::Core::forget_old() {
     receive(done);
     receipts_ = false;
   }
+}
+
+// At the end of a drain: the last receipts are waited for, else the next life would report again
+// what is long recorded. An engine that never gave one is not waited for long.
+bool Worker::Core::settled() {
+  if (settling_.empty() || waited_for_receipts_) return true;
+  if (settle_timer_ == TimerQueue::kNone) {
+    const Duration patience = std::chrono::milliseconds(receipts_ ? 5000 : 200);
+    settle_timer_ = timers_.at(clock_.mono() + patience, [this] { waited_for_receipts_ = true; });
+  }
+  return false;
 }
 
 // -- Worker
