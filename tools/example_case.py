@@ -81,16 +81,14 @@ class Pawl:
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     def strays(self):
-        """Processes that have this data directory in their arguments or environment."""
+        """Processes of this folder: they have it in their arguments or their environment."""
         found = []
-        mark = str(self.data).encode()
+        mark = str(self.folder).encode() + b"/"
         for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit() or int(entry.name) == os.getpid():
-                continue
             try:
                 text = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
             except OSError:
-                continue
+                continue  # not a process, not ours, or gone
             if mark in text:
                 found.append(int(entry.name))
         return found
