@@ -41,7 +41,7 @@ void TestStore::commit(Run& run) {
     if (!cell_inline(run, bytes)) cells[t] = bytes;
   }
   if (!rows_inline(run)) {
-    for (auto n : run.dirty_segments) {
+    for (auto n : std::set(run.dirty_segments.begin(), run.dirty_segments.end())) {
       bytes.clear();
       encode_segment(run, n, bytes);
       segments[n] = bytes;
@@ -282,10 +282,10 @@ void TestRun::advance(Duration d) {
 }
 
 void TestRun::work() {
-  while (claim() > 0) {
+  do {
     for (const std::string& path : holding())
       complete(path);
-  }
+  } while (claim() > 0);
 }
 
 void TestRun::crash() {

@@ -95,7 +95,7 @@ class TestRun {
   Status end_child(std::string_view path, RunState state, Json outputs = {}, std::string error = "",
                    Verdict verdict = Verdict::none);
   void advance(Duration d);  // through every timer on the way
-  void work();               // claims and completes until nothing is queued
+  void work();               // completes what it holds, claims and completes what is queued
   void crash();              // goes on with what the store holds
 
   // What is seen.

@@ -68,6 +68,10 @@ Result<std::unique_ptr<Db>> open_reader(const FileOptions& options, const Schema
   auto db = TRY(Db::open(options.path, Db::Mode::read_only, page_sum_vfs(options.vfs)));
   TRY(common_pragmas(*db));
   auto version = TRY(schema_version(*db, schema));
+  if (version == 0) {
+    return Error{Errc::corrupt, str("cannot read ", options.path, ": it is empty; restore it from a ",
+                                    "backup")};
+  }
   if (version < static_cast<std::int64_t>(schema.steps.size())) {
     return Error{Errc::unavailable, str("cannot read ", options.path, ": an older Pawl wrote it ",
                                         "(schema ", version, "); start the server once to bring it ",
@@ -95,6 +99,11 @@ Readers::Lease::~Lease() {
   if (!db_) return;
   std::lock_guard lock(pool_->mutex_);
   if (pool_->idle_.size() < kMostIdleReaders) pool_->idle_.push_back(std::move(db_));
+}
+
+void Readers::close_idle() {
+  std::lock_guard lock(mutex_);
+  idle_.clear();
 }
 
 Result<Readers::Lease> Readers::borrow() {

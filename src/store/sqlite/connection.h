@@ -63,6 +63,8 @@ class Readers {
     std::unique_ptr<Db> db_;
   };
   Result<Lease> borrow();
+  // Closes those that nobody uses; before the writer closes, which then moves the WAL into the file.
+  void close_idle();
 
  private:
   FileOptions options_;
@@ -77,7 +79,8 @@ auto read_on(Readers& readers, F f) -> decltype(f(std::declval<Db&>())) {
   auto lease = TRY(readers.borrow());
   auto transaction = TRY(Transaction::begin(*lease, Transaction::Kind::read));
   auto out = f(*lease);
-  if (out.ok()) TRY(transaction.commit());
+  // An I/O error, reported within `out`, may have ended the transaction.
+  if (out.ok() && (*lease).in_transaction()) TRY(transaction.commit());
   return out;
 }
 

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include "base/codec.h"
-#include "base/fs.h"
 #include "base/text.h"
 #include "store/sqlite/row.h"
 
@@ -89,8 +88,10 @@ LogStore::LogStore(FileOptions options)
     : options_(std::move(options)), readers_(options_, kLogsSchema) {}
 
 bool LogStore::exists() const {
-  // A named VFS may keep its files elsewhere: there, ask SQLite by opening.
-  return options_.vfs != nullptr || file_exists(options_.path);
+  auto* vfs = sqlite3_vfs_find(options_.vfs);
+  int there = 0;
+  return vfs && vfs->xAccess(vfs, options_.path.c_str(), SQLITE_ACCESS_EXISTS, &there) == SQLITE_OK &&
+         there != 0;
 }
 
 Status LogStore::open() {

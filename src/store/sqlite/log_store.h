@@ -24,6 +24,7 @@ Result<std::vector<core::LogLine>> decode_lines(std::string_view bytes, std::siz
 class LogStore {
  public:
   explicit LogStore(FileOptions options);
+  ~LogStore() { readers_.close_idle(); }
 
   // Durable when it returns. Lines that are there already are dropped. One writer at a time.
   Status append(const std::vector<LogChunk>& chunks);

@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "store/sqlite/page_sum_vfs.h"
 #include "store/sqlite/small_rows.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/store_impl.h"
@@ -44,7 +45,7 @@ SqliteStore::SqliteStore(const SqliteOptions& options)
       readers_(main_, kMainSchema),
       logs_({options.directory + "/logs.db", options.vfs, options.synchronous_full}) {}
 
-SqliteStore::~SqliteStore() = default;
+SqliteStore::~SqliteStore() { readers_.close_idle(); }
 
 // Made whole under another name, then renamed: a pawl.db without its schema is never seen.
 Status SqliteStore::create_file() {
@@ -75,9 +76,9 @@ Status SqliteStore::open_writing() {
   if (on_real_files()) {
     struct stat info {};
     bool there = ::stat(main_.path.c_str(), &info) == 0;
-    if (there && info.st_size == 0) {
-      return Error{Errc::corrupt, str("cannot use ", main_.path, ": it is empty, and Pawl never ",
-                                      "leaves it so; restore it from a backup, or remove the ",
+    if (there && info.st_size < kPageBytes) {
+      return Error{Errc::corrupt, str("cannot use ", main_.path, ": it has ", info.st_size,
+                                      " bytes, and Pawl never leaves it so short; restore it from a backup, or remove the ",
                                       "directory to start anew")};
     }
     for (const char* other : {"/pawl.db-wal", "/logs.db"}) {
