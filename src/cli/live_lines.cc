@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "cli/brief_error.h"
 
 namespace pawl::cli {
 namespace {
@@ -148,7 +149,7 @@ std::string task_line(const LiveInput& in, const Term& term, const RunView::Task
   switch (task.state) {
     case TaskState::failed:
       line.add(task.attempt > 1 ? str("failed after ", task.attempt, " attempts: ") : "failed: ", Style::red);
-      line.add(first_line(task.error));
+      line.add(brief_error(task.error));
       break;
     case TaskState::running:
       line.add(pad_left(since, 6));
@@ -156,14 +157,14 @@ std::string task_line(const LiveInput& in, const Term& term, const RunView::Task
       break;
     case TaskState::retrying:
       if (task.reason == core::Reason::needs_person) {
-        line.add("needs a person: ", Style::yellow).add(first_line(task.error));
+        line.add("needs a person: ", Style::yellow).add(brief_error(task.error));
         break;
       }
       line.add(task.wake == kNever ? std::string("again soon")
                                    : str("again in ", short_duration(task.wake - in.now)),
                Style::yellow);
       line.add(str(" (attempt ", task.attempt, " of ", task.max_attempts, "): "));
-      line.add(first_line(task.error), Style::dim);
+      line.add(brief_error(task.error), Style::dim);
       break;
     case TaskState::waiting:
       if (task.reason == core::Reason::gate) {
@@ -224,7 +225,7 @@ std::vector<std::string> live_lines(const LiveInput& in, const Term& term) {
   std::vector<std::string> out = {head_line(in, term), bar_line(in, term)};
   if (in.view.head().state == core::RunState::paused) {
     Line line(term, width_of(term));
-    line.add(" ").add(in.view.head().pause_reason.empty() ? "paused" : first_line(in.view.head().pause_reason),
+    line.add(" ").add(in.view.head().pause_reason.empty() ? "paused" : brief_error(in.view.head().pause_reason),
                       Style::yellow);
     out.push_back(line.text());
     Line next(term, width_of(term));

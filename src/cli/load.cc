@@ -60,7 +60,7 @@ class Loader {
                        "pawl run FILE, where FILE is a workflow in YAML or JSON; - reads stdin");
     }
     error.code = Errc::invalid_workflow;
-    return error;
+    return with_hint(std::move(error), "FILE is a workflow in YAML or JSON that this user can read");
   }
 
   void load_child(LoadedFile& parent, server::Bundle::File& entry, const core::ChildFile& child) {

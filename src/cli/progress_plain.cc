@@ -1,5 +1,6 @@
 // Progress for logs, CI and pipes: nothing moves, every line stands for itself.
 #include "base/text.h"
+#include "cli/brief_error.h"
 #include "cli/live_lines.h"
 #include "cli/progress.h"
 
@@ -74,7 +75,7 @@ class PlainProgress final : public Progress {
   void add_event(std::string& out, const server::FeedItem& item) {
     const core::Event& e = item.event;
     using core::EventKind;
-    auto first = clean_line(e.text.substr(0, e.text.find('\n')));
+    auto first = brief_error(e.text);
     switch (e.kind) {
       case EventKind::run_state:
         out += str(clock_time(e.time), " run ", core::to_string(e.run_state),

@@ -142,7 +142,7 @@ Status Session::own(const Ask& ask, Access access) {
     w.data_dir = directory_;
     w.slots = 0;
     if (access == Access::carry) {
-      auto slots = ask.args.command->name == "run" ? ask.args.integer("slots") : std::nullopt;
+      auto slots = ask.args.integer("slots");
       w.slots = slots ? static_cast<std::uint32_t>(std::clamp<std::int64_t>(*slots, 1, 100'000))
                       : default_slots();
       w.processes = w.slots;

@@ -3,6 +3,7 @@
 #include <deque>
 
 #include "base/text.h"
+#include "cli/brief_error.h"
 #include "cli/live_lines.h"
 #include "core/run_json.h"
 
@@ -64,8 +65,7 @@ std::string failure_text(Session& session, const Facts& f, RunId run, const Term
   }
   out += str("  ", paint(term, Style::bold, clean_line(f.failed_path)));
   if (f.attempt > 0) out += str(", attempt ", f.attempt, f.max_attempts > 1 ? str(" of ", f.max_attempts) : "");
-  auto cause = f.failed_error.substr(0, f.failed_error.find('\n'));
-  out += str(": ", clean_line(cause), '\n');
+  out += str(": ", cause_of(f.failed_error), '\n');
   auto store = session.store();
   if (f.attempt > 0 && store.ok()) {
     auto lines = last_lines(**store, run, f.failed, f.attempt, kLastLines);

@@ -97,7 +97,7 @@ Result<int> run_cancel(const Ask& ask) { return each(ask, "cancel", Access::stop
 Result<int> run_retry(const Ask& ask) {
   auto session = TRY(Session::open(ask, Access::change));
   auto run = TRY(session->find(ask.run()));
-  auto tasks = ask.args.all("task");
+  auto tasks = ask.args.all("from");
   if (tasks.empty()) tasks.push_back("");
   Json brief;
   for (const auto& task : tasks) {
