@@ -14,6 +14,7 @@ void bench_drain(Report&);
 void bench_growth(Report&);
 void bench_start(Report&);
 void bench_dag(Report&);
+void bench_store(Report&);
 void bench_timers(Report&);
 void bench_crash(Report&);
 void bench_processes(Report&);
@@ -30,6 +31,7 @@ const std::vector<Benchmark>& benchmarks() {
       {"processes", "B6: processes", bench_processes},
       {"writer", "B8: the writer against a raw probe", bench_writer},
       {"crash", "B7: kill -9", bench_crash},
+      {"store", "B8: the store against raw SQLite", bench_store},
       {"footprint", "B17: footprint", bench_footprint},
       {"timers", "B16: durable timers", bench_timers},
       {"growth", "growth: B1 beside a long history", bench_growth},

@@ -143,6 +143,15 @@ void Child::signal(int number) const { ::kill(pid_, number); }
 
 Outcome Child::wait() { return collect(std::exchange(pid_, -1), out_, err_); }
 
+bool Child::says(std::string_view text) const {
+  for (int i = 0; i < 3000; ++i) {
+    bool ended = ends_within(std::chrono::milliseconds(20));
+    if (read_file(err_).value().find(text) != std::string::npos) return true;
+    if (ended) return false;
+  }
+  return false;
+}
+
 bool Child::ends_within(std::chrono::milliseconds time) const { return ends(pid_, time); }
 
 // Open for writing too: then the pipe never ends, however many writers come and go.

@@ -58,6 +58,8 @@ class Child {
   pid_t pid() const { return pid_; }
   void signal(int number) const;
   Outcome wait();
+  // Waits until it has printed this on stderr; false where it ends, or a minute passes, without.
+  bool says(std::string_view text) const;
   // False where it is still running after so long.
   bool ends_within(std::chrono::milliseconds time) const;
 

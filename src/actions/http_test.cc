@@ -46,8 +46,8 @@ struct Certificate {
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
                                reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
     X509_set_issuer_name(certificate, name);
-    X509_EXTENSION* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name,
-                                                "DNS:localhost,IP:127.0.0.1");
+    X509_EXTENSION* names =
+        X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
     X509_add_ext(certificate, names, -1);
     X509_EXTENSION_free(names);
     X509_sign(certificate, key, EVP_sha256());
@@ -118,7 +118,8 @@ class Server {
     }
     const auto text = answer_(request);
     if (text.empty()) {  // hangs until the client gives up
-      while (::read(client.get(), buffer, sizeof buffer) > 0) {}
+      while (::read(client.get(), buffer, sizeof buffer) > 0) {
+      }
       return;
     }
     (void)write_all(client.get(), text, "client").ok();
@@ -186,14 +187,16 @@ Json to(const std::string& url) {
 }
 
 std::string answer(std::string_view status, std::string_view headers, std::string_view body) {
-  return str("HTTP/1.1 ", status, "\r\n", headers, "content-length: ", body.size(), "\r\n\r\n", body);
+  return str("HTTP/1.1 ", status, "\r\n", headers, "content-length: ", body.size(), "\r\n\r\n",
+             body);
 }
 
 TEST(Http, PostsJsonAndReadsJson) {
   std::string got;
   Server server([&](const std::string& request) {
     got = request;
-    return answer("201 Created", "Content-Type: application/json; charset=utf-8\r\n", R"({"id": 7})");
+    return answer("201 Created", "Content-Type: application/json; charset=utf-8\r\n",
+                  R"({"id": 7})");
   });
   auto with = to(server.url("/load?x=1"));
   with.set("method", "post").set("body", *Json::parse(R"({"rows": 3})"));
@@ -202,7 +205,8 @@ TEST(Http, PostsJsonAndReadsJson) {
   EXPECT_EQ(report.kind, ReportKind::completed) << report.message;
   EXPECT_EQ(report.outputs["status"].as_integer(), 201);
   EXPECT_EQ(report.outputs["body"].dump(), R"({"id":7})");
-  EXPECT_EQ(report.outputs["headers"]["content-type"].as_string(), "application/json; charset=utf-8");
+  EXPECT_EQ(report.outputs["headers"]["content-type"].as_string(),
+            "application/json; charset=utf-8");
   EXPECT_TRUE(report.outputs["duration_ms"].is_integer());
   EXPECT_THAT(got, HasSubstr("POST /load?x=1 HTTP/1.1\r\n"));
   EXPECT_THAT(got, HasSubstr("content-type: application/json\r\n"));
@@ -212,9 +216,8 @@ TEST(Http, PostsJsonAndReadsJson) {
 
 TEST(Http, StatusDecides) {
   std::string status;
-  Server server([&](const std::string&) {
-    return answer(status, "Retry-After: 120\r\n", "why not");
-  });
+  Server server(
+      [&](const std::string&) { return answer(status, "Retry-After: 120\r\n", "why not"); });
   auto outcome = [&](const char* s) {
     status = s;
     return call(to(server.url()));
@@ -266,7 +269,9 @@ TEST(Http, CredentialsStayWithTheirHost) {
 
 TEST(Http, WhatCannotBeReachedIsRetried) {
   int port = 0;
-  { port = Server([](const std::string&) { return std::string(); }).port(); }
+  {
+    port = Server([](const std::string&) { return std::string(); }).port();
+  }
   const auto refused = call(to(str("http://127.0.0.1:", port, "/")));
   EXPECT_EQ(refused.failure_class, FailureClass::network);
   EXPECT_THAT(refused.message, HasSubstr("Connection refused"));
@@ -306,8 +311,10 @@ TEST(Http, BadPlansAreNamed) {
               HasSubstr("line break"));
   EXPECT_THAT(message(R"({"url": "http://h/", "headers": {"A\nB": "x"}})"),
               HasSubstr("cannot name a header"));
-  EXPECT_THAT(message(R"({"url": "http://h/", "headers": {"Host": "x"}})"), HasSubstr("Pawl itself"));
-  EXPECT_THAT(message(R"({"url": "http://h/", "metod": "GET"})"), HasSubstr("did you mean 'method'"));
+  EXPECT_THAT(message(R"({"url": "http://h/", "headers": {"Host": "x"}})"),
+              HasSubstr("Pawl itself"));
+  EXPECT_THAT(message(R"({"url": "http://h/", "metod": "GET"})"),
+              HasSubstr("did you mean 'method'"));
   EXPECT_THAT(message(R"({"url": "http://h/", "expect": "ok"})"), HasSubstr("no status"));
   EXPECT_THAT(message(R"({"url": "http://h/", "timeout": "5"})"), HasSubstr("5"));
 }

@@ -49,7 +49,8 @@ struct Read {
 Read read(std::string_view text, bool then_close = false, bool head_only = false) {
   HttpResponseReader whole(head_only), slow(head_only);
   Status first = whole.feed(text), second = Ok{};
-  for (std::size_t i = 0; i < text.size() && second.ok(); ++i) second = slow.feed(text.substr(i, 1));
+  for (std::size_t i = 0; i < text.size() && second.ok(); ++i)
+    second = slow.feed(text.substr(i, 1));
   if (first.ok() && then_close) first = whole.close();
   if (second.ok() && then_close) second = slow.close();
   EXPECT_EQ(first.ok(), second.ok()) << text;
@@ -65,8 +66,9 @@ TEST(HttpResponse, Framings) {
   EXPECT_TRUE(by_length.reader.done());
   EXPECT_EQ(by_length.reader.body, "hello");
   EXPECT_EQ(by_length.reader.header("x-a"), "1, 2");
-  auto chunked = read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                      "5;ext=1\r\nhello\r\n1\r\n!\r\n0\r\nTrailer: x\r\n\r\n");
+  auto chunked = read(
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "5;ext=1\r\nhello\r\n1\r\n!\r\n0\r\nTrailer: x\r\n\r\n");
   EXPECT_TRUE(chunked.reader.done());
   EXPECT_EQ(chunked.reader.body, "hello!");
   auto by_close = read("HTTP/1.0 200 OK\n\nall of it", true);
@@ -80,16 +82,16 @@ TEST(HttpResponse, Framings) {
 
 TEST(HttpResponse, HostileOnesAreRefused) {
   const std::string ok = "HTTP/1.1 200 OK\r\n";
-  for (const auto& text : {
-           std::string("SSH-2.0-OpenSSH\r\n\r\n"), std::string("HTTP/1.1 2000 OK\r\n\r\n"),
-           std::string("HTTP/1.1 abc\r\n\r\n"), ok + "no colon\r\n\r\n", ok + " folded: x\r\n\r\n",
-           ok + "Content-Length: -1\r\n\r\n", ok + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
-           ok + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
-           ok + "Transfer-Encoding: gzip, chunked\r\n\r\n", ok + "Content-Length: 99999999999\r\n\r\n",
-           ok + "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
-           ok + "Transfer-Encoding: chunked\r\n\r\nffffffffff\r\n",
-           ok + "Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n",
-           ok + "X: " + std::string(70'000, 'a')}) {
+  for (const auto& text :
+       {std::string("SSH-2.0-OpenSSH\r\n\r\n"), std::string("HTTP/1.1 2000 OK\r\n\r\n"),
+        std::string("HTTP/1.1 abc\r\n\r\n"), ok + "no colon\r\n\r\n", ok + " folded: x\r\n\r\n",
+        ok + "Content-Length: -1\r\n\r\n", ok + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        ok + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        ok + "Transfer-Encoding: gzip, chunked\r\n\r\n", ok + "Content-Length: 99999999999\r\n\r\n",
+        ok + "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        ok + "Transfer-Encoding: chunked\r\n\r\nffffffffff\r\n",
+        ok + "Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n",
+        ok + "X: " + std::string(70'000, 'a')}) {
     EXPECT_FALSE(read(text).status.ok()) << text.substr(0, 80);
   }
   EXPECT_FALSE(read(ok + "Content-Length: 5\r\n\r\nhel", true).status.ok());
@@ -103,8 +105,9 @@ TEST(HttpRequest, Rendered) {
   request.headers = {{"a", "b"}};
   request.body = "{}";
   request.has_body = true;
-  EXPECT_EQ(render_request(request), "POST /x?y HTTP/1.1\r\nhost: h:81\r\nconnection: close\r\n"
-                                     "a: b\r\ncontent-length: 2\r\n\r\n{}");
+  EXPECT_EQ(render_request(request),
+            "POST /x?y HTTP/1.1\r\nhost: h:81\r\nconnection: close\r\n"
+            "a: b\r\ncontent-length: 2\r\n\r\n{}");
 }
 
 }  // namespace

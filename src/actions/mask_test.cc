@@ -29,9 +29,7 @@ TEST(Mask, LinesOfALongSecret) {
   EXPECT_EQ(masker.masked("MIIEabcdefgh"), "***");
 }
 
-TEST(Mask, ShortValuesStay) {
-  EXPECT_TRUE(Masker(Secrets{{"a", "abc"}, {"b", ""}}).empty());
-}
+TEST(Mask, ShortValuesStay) { EXPECT_TRUE(Masker(Secrets{{"a", "abc"}, {"b", ""}}).empty()); }
 
 TEST(Mask, CutsBetweenSecrets) {
   const Masker masker(Secrets{{"x", "secret-value"}});

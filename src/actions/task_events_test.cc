@@ -15,7 +15,8 @@ TaskEvents read(std::string_view line) {
 }
 
 TEST(TaskEvents, WhatALineMaySay) {
-  EXPECT_EQ(read(R"({"progress": {"current": 3, "total": 10, "unit": "epoch"}})").progress->total, 10);
+  EXPECT_EQ(read(R"({"progress": {"current": 3, "total": 10, "unit": "epoch"}})").progress->total,
+            10);
   EXPECT_EQ(read(R"({"progress": {"current": 3}})").progress->total, 0);
   const auto metrics = read(R"({"metric": {"loss": 0.5, "step": 3}})").metrics;
   ASSERT_EQ(metrics.size(), 2u);

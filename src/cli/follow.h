@@ -35,6 +35,7 @@ class Follower {
 
  private:
   Result<bool> reopen(Progress& progress);
+  void tell_trouble(Progress& progress);
   std::optional<Followed> take_signals(Progress& progress);
 
   const Ask& ask_;
@@ -42,6 +43,8 @@ class Follower {
   std::unique_ptr<Session>& session_;
   RunId run_;
   RunView view_;
+  Mono trouble_at_{};      // when the store was last asked
+  bool in_trouble_ = false;
 };
 
 // --timeout as a moment.

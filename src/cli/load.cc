@@ -171,8 +171,9 @@ Result<bool> accept(const Ask& ask, const Loaded& loaded) {
 Result<Json> given_inputs(const Ask& ask, const core::Workflow& workflow) {
   Json given = Json::object();
   if (auto file = ask.args.text("inputs")) {
-    auto text = TRY(*file == "-" ? read_fd(STDIN_FILENO, "stdin") : read_file(*file));
-    auto parsed = Json::parse(text);
+    auto text = *file == "-" ? read_fd(STDIN_FILENO, "stdin") : read_file(*file);
+    if (!text.ok()) return {Errc::invalid_workflow, str("--inputs: ", text.error().message)};
+    auto parsed = Json::parse(*text);
     auto name = *file == "-" ? std::string("stdin") : *file;
     if (!parsed.ok()) {
       return {Errc::invalid_workflow, str(name, ": ", parsed.error().message)};

@@ -69,10 +69,10 @@ class PlainProgress final : public Progress {
       }
       return;
     }
-    if (item.kind == FeedKind::event) add_event(out, item);
+    if (item.kind == FeedKind::event) add_event(out, item, view.head().run.value);
   }
 
-  void add_event(std::string& out, const server::FeedItem& item) {
+  void add_event(std::string& out, const server::FeedItem& item, std::int64_t run) {
     const core::Event& e = item.event;
     using core::EventKind;
     auto first = brief_error(e.text);
@@ -80,6 +80,9 @@ class PlainProgress final : public Progress {
       case EventKind::run_state:
         out += str(clock_time(e.time), " run ", core::to_string(e.run_state),
                    first.empty() ? "" : str(": ", first), '\n');
+        if (e.run_state == core::RunState::paused) {
+          out += str("  go on with: pawl resume ", run, "   what it waits for: pawl why ", run, '\n');
+        }
         return;
       case EventKind::task_state: {
         // Queued for an instant is no news; queued again is.

@@ -4,10 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
-#include <cstdlib>
 #include <thread>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "cli/secrets.h"
 #include "core/run_json.h"
@@ -52,6 +53,14 @@ Error no_directory(const std::string& directory) {
                    "pawl run FILE makes one; --data DIR or PAWL_DATA says where it is");
 }
 
+// A directory that may not be looked into is another matter than one that is not there.
+Status look_for(const std::string& directory) {
+  auto path = str(directory, "/pawl.db");
+  if (::access(path.c_str(), F_OK) == 0) return {};
+  if (errno == ENOENT || errno == ENOTDIR) return no_directory(directory);
+  return with_hint(errno_error("open", path, errno), "only the user who made the directory can read it");
+}
+
 }  // namespace
 
 std::string data_directory(const Ask& ask) {
@@ -90,8 +99,8 @@ Result<std::unique_ptr<Session>> Session::open(const Ask& ask, Access access) {
   std::unique_ptr<Session> session(new Session());
   session->directory_ = data_directory(ask);
   const auto& directory = session->directory_;
-  bool there = file_exists(str(directory, "/pawl.db"));
-  if (!there && access != Access::carry) return no_directory(directory);
+  set_log({.level = ask.args.on("verbose") ? LogLevel::debug : LogLevel::error});
+  if (access != Access::carry) TRY(look_for(directory));
   for (int waited = 0;; waited += kAgainMs) {
     auto client = server::ControlClient::connect(directory);
     if (client.ok()) {
@@ -124,7 +133,14 @@ Status Session::own(const Ask& ask, Access access) {
   store::SqliteOptions where;
   where.directory = directory_;
   where.owner = owner.dump();
-  owned->store = TRY(store::open_sqlite(where));
+  auto opened = store::open_sqlite(where);
+  if (!opened.ok()) {
+    auto error = opened.error();
+    // Nothing that was asked for is missing: the place to keep it is.
+    if (error.code == Errc::not_found) error.code = Errc::io;
+    return error;
+  }
+  owned->store = std::move(*opened);
 
   engine::Options options;
   options.store = owned->store.get();
@@ -286,6 +302,8 @@ void Session::hurry() {
   if (!owned_ || owned_->identity.empty()) return;
   worker::kill_by_lease(str(owned_->identity, ":"), std::chrono::seconds(2), system_clock());
 }
+
+Status Session::trouble() const { return owned_ ? owned_->engine->statistics().trouble : Status(); }
 
 bool Session::watched_by_others() const {
   return owned_ && owned_->control && owned_->control->watchers() > 0;

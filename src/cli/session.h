@@ -53,6 +53,7 @@ class Session {
   // with KILL. Does nothing where we own nothing.
   void drain(bool leave_running);
   void hurry();
+  Status trouble() const;            // why nothing can be recorded now, where we own the directory
   bool watched_by_others() const;    // another process follows a run that is carried here
 
  private:

@@ -36,7 +36,7 @@ struct Options {
   std::uint32_t default_resource = 1;
   std::function<Result<std::string>(std::string_view name)> secret;
   store::Retention retention;
-  std::size_t cache_bytes = 64u << 20;       // runs kept decoded in memory
+  std::size_t cache_bytes = 32u << 20;       // runs kept decoded in memory
   std::vector<std::string> actions;          // names beside the built-in ones that files may use
 };
 

@@ -142,8 +142,8 @@ void Loop::drop(RunId id) {
   if (!found) return;
   Entry& entry = *found;
   core::Run& lost = *entry.run;
-  for (std::size_t i = 0; i < entry.leased.size(); ++i) {
-    resources_.count(id, lost.plan->lanes[i].resources, entry.leased[i], 0);
+  for (std::size_t i = 0; entry.leased && i < entry.leased->size(); ++i) {
+    resources_.count(id, lost.plan->lanes[i].resources, (*entry.leased)[i], 0);
   }
   if (!lost.key.empty()) {
     Keys::State& key = keys_.at(lost);

@@ -45,7 +45,8 @@ class EngineProcess {
   std::string line() {
     std::string text;
     char c;
-    while (::read(out_.get(), &c, 1) == 1 && c != '\n') text.push_back(c);
+    while (::read(out_.get(), &c, 1) == 1 && c != '\n')
+      text.push_back(c);
     return text;
   }
   void kill() {
@@ -82,7 +83,8 @@ class Adoption : public ::testing::Test {
   void TearDown() override {
     if (worker) worker->drain(Duration(0));
     worker.reset();
-    for (long pid : spawners_of(dir / "data")) EXPECT_TRUE(gone(pid));
+    for (long pid : spawners_of(dir / "data"))
+      EXPECT_TRUE(gone(pid));
   }
 
   TempDir dir;
@@ -119,14 +121,16 @@ TEST_F(Adoption, WhatEndedWhileNobodyWasThereIsOnDisk) {
   wait_for_file(in_run("ready"));
   engine->kill();
   let("go");
-  for (long pid : spawners_of(dir / "data")) ASSERT_TRUE(gone(pid));
+  for (long pid : spawners_of(dir / "data"))
+    ASSERT_TRUE(gone(pid));
   EXPECT_TRUE(file_exists(dir / "data/spool/7.0.1.1.job"));
   open();
   ASSERT_EQ(port.held.size(), 1u);
   const auto& seen = port.wait_for_end(fence_of(7));
   EXPECT_EQ(seen.last.exit_code, 3);
   ASSERT_EQ(seen.log.size(), 200000u);
-  for (std::size_t i = 0; i < seen.log.size(); ++i) ASSERT_EQ(seen.log[i].text, str(i + 1));
+  for (std::size_t i = 0; i < seen.log.size(); ++i)
+    ASSERT_EQ(seen.log[i].text, str(i + 1));
   worker->drain(Duration(0));
   worker.reset();
   EXPECT_TRUE(list_dir(dir / "data/spool")->empty());

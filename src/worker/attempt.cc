@@ -144,15 +144,18 @@ void LiveAttempt::lines(std::uint64_t first, std::vector<core::LogLine> lines) {
   if (lines.empty()) return;
   if (log_.lines.empty()) log_.first_line = first;
   next_line_ = first + lines.size();
-  for (const auto& one : lines) log_bytes_ += one.text.size() + 16;
+  for (const auto& one : lines)
+    log_bytes_ += one.text.size() + 16;
   if (log_.lines.empty()) {
     log_.lines = std::move(lines);
   } else {
     log_.lines.insert(log_.lines.end(), std::make_move_iterator(lines.begin()),
                       std::make_move_iterator(lines.end()));
   }
-  if (log_bytes_ >= kFlushBytes) flush();
-  else soon();
+  if (log_bytes_ >= kFlushBytes)
+    flush();
+  else
+    soon();
 }
 
 void LiveAttempt::line(core::LogLine one) {
@@ -232,9 +235,9 @@ Report LiveAttempt::final_report(Report report) const {
   }
   report.kind = ReportKind::failed;
   report.failure_class = FailureClass::timeout;
-  report.message = str("timeout.", name, ": ", what, print_duration(limit),
-                       started_ ? " and was killed" : "",
-                       report.unconfirmed ? "; some process of it may still be alive" : "");
+  report.message =
+      str("timeout.", name, ": ", what, print_duration(limit), started_ ? " and was killed" : "",
+          report.unconfirmed ? "; some process of it may still be alive" : "");
   return report;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 // LiveAttempt: one attempt that is not over within the turn that brought it. It gathers what its
 // action says (log lines, progress, metrics) and sends it on at most every 50 ms, or 16 KiB of
-// lines; it holds the attempt's timeouts; it turns the action's end, and why it was stopped, into the
-// final report.
+// lines; it holds the attempt's timeouts; it turns the action's end, and why it was stopped, into
+// the final report.
 
 #include <memory>
 #include <string>
@@ -62,7 +62,7 @@ class LiveAttempt : public actions::Sink {
   void done(core::Report report) override;
 
  private:
-  void soon();   // flush within 50 ms
+  void soon();  // flush within 50 ms
   void flush();
   core::Report& pending();
   core::Report final_report(core::Report report) const;

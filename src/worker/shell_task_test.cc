@@ -95,7 +95,8 @@ TEST_F(ShellTask, MessageHoldsTheLastLinesOnly) {
   EXPECT_THAT(seen.last.message, HasSubstr("\n81\n"));
   EXPECT_THAT(seen.last.message, Not(HasSubstr("\n80\n")));
   EXPECT_LT(run("i=0; while [ $i -lt 30 ]; do printf '%01000d\n' 7 >&2; i=$((i+1)); done; exit 1")
-                .last.message.size(), 4300u);
+                .last.message.size(),
+            4300u);
 }
 
 TEST_F(ShellTask, FailureClasses) {
@@ -103,8 +104,9 @@ TEST_F(ShellTask, FailureClasses) {
             FailureClass::cuda_oom);
   EXPECT_EQ(run("echo 'x: No space left on device' >&2; exit 1").last.failure_class,
             FailureClass::disk_full);
-  EXPECT_EQ(run(R"(echo '{"failure_class": "diverged"}' >> "$PAWL_EVENTS"; exit 1)")
-                .last.failure_class, FailureClass::diverged);
+  EXPECT_EQ(
+      run(R"(echo '{"failure_class": "diverged"}' >> "$PAWL_EVENTS"; exit 1)").last.failure_class,
+      FailureClass::diverged);
 }
 
 TEST_F(ShellTask, Environment) {
@@ -115,13 +117,13 @@ TEST_F(ShellTask, Environment) {
   a.env = *Json::parse(R"({"EPOCHS":"3","SPACED":"a b=c","PAWL_TASK":"forged"})");
   const auto text = run(std::move(a)).text(Stream::out);
   const auto data = dir / "data/work/42";
-  for (const auto& want : {std::string("PAWL_RUN_ID=42\n"), std::string("PAWL_TASK=clean[0]\n"),
-                           std::string("PAWL_ATTEMPT=2\n"), str("PAWL_OUTPUT=", data, "/5.2.output\n"),
-                           str("PAWL_EVENTS=", data, "/5.2.events\n"),
-                           str("PAWL_CHECKPOINT=", data, "/5.checkpoint\n"),
-                           std::string("EPOCHS=3\n"), std::string("SPACED=a b=c\n"),
-                           std::string("PATH="), str("\n", data, "\n"),
-                           std::string(R"({"inputs":{"day":"x"}})")}) {
+  for (const auto& want :
+       {std::string("PAWL_RUN_ID=42\n"), std::string("PAWL_TASK=clean[0]\n"),
+        std::string("PAWL_ATTEMPT=2\n"), str("PAWL_OUTPUT=", data, "/5.2.output\n"),
+        str("PAWL_EVENTS=", data, "/5.2.events\n"),
+        str("PAWL_CHECKPOINT=", data, "/5.checkpoint\n"), std::string("EPOCHS=3\n"),
+        std::string("SPACED=a b=c\n"), std::string("PATH="), str("\n", data, "\n"),
+        std::string(R"({"inputs":{"day":"x"}})")}) {
     EXPECT_THAT(text, HasSubstr(want));
   }
   EXPECT_THAT(text, Not(HasSubstr("LEAKED")));
@@ -131,9 +133,9 @@ TEST_F(ShellTask, Environment) {
 }
 
 TEST_F(ShellTask, InheritsNothing) {
-  const auto& seen = run(
-      "ls -l /proc/self/fd | awk '{print $9, $10, $11}' | grep -v 'proc' ; "
-      "grep -E 'Sig(Blk|Ign|Cgt)' /proc/self/status; cut -d' ' -f5 /proc/self/stat; echo $$");
+  const auto& seen =
+      run("ls -l /proc/self/fd | awk '{print $9, $10, $11}' | grep -v 'proc' ; "
+          "grep -E 'Sig(Blk|Ign|Cgt)' /proc/self/status; cut -d' ' -f5 /proc/self/stat; echo $$");
   // ls's own descriptors: 0, 1, 2, and 3 for the directory that it lists.
   EXPECT_THAT(seen.text(Stream::out), HasSubstr("0 -> /dev/null\n1 -> pipe"));
   EXPECT_THAT(seen.text(Stream::out), Not(HasSubstr("\n4 ->")));
@@ -208,7 +210,9 @@ TEST_F(ShellTask, SecretsAreMasked) {
   auto b = a;
   const auto& seen = run(std::move(a));
   std::string all = seen.text(Stream::out) + seen.text(Stream::err) + seen.last.outputs.dump();
-  for (const auto& r : seen.reports) for (const auto& w : r.warnings) all += w;
+  for (const auto& r : seen.reports)
+    for (const auto& w : r.warnings)
+      all += w;
   EXPECT_THAT(all, Not(HasSubstr("s3cr3t")));
   EXPECT_THAT(all, Not(HasSubstr("czNjcjN0")));
   EXPECT_THAT(all, HasSubstr("got ***"));
@@ -293,12 +297,12 @@ TEST_F(ShellTask, AttemptTimeoutKillsTheGroup) {
 }
 
 TEST_F(ShellTask, HeartbeatTimeout) {
-  const auto& seen = run("for i in 1 2 3 4; do echo $i; read -t 0.2 x <> <(:); done; sleep 300",
-                         [](auto& def) {
-    def.shell = "bash";
-    def.timeout.heartbeat = std::chrono::milliseconds(700);
-    def.kill_after = Duration(0);
-  });
+  const auto& seen =
+      run("for i in 1 2 3 4; do echo $i; read -t 0.2 x <> <(:); done; sleep 300", [](auto& def) {
+        def.shell = "bash";
+        def.timeout.heartbeat = std::chrono::milliseconds(700);
+        def.kill_after = Duration(0);
+      });
   EXPECT_EQ(seen.text(Stream::out), "1\n2\n3\n4\n");
   EXPECT_THAT(seen.last.message, HasSubstr("timeout.heartbeat: no output and no event for 700ms"));
 }
@@ -308,7 +312,8 @@ TEST_F(ShellTask, CancelReachesStoppedAndEscapedProcesses) {
   port.submit(shell_task(fence, R"(
     setsid sleep 300 & echo $! > escaped
     sleep 300 & echo $! > stopped; kill -STOP $!
-    echo ready; wait)", [](auto& def) { def.kill_after = std::chrono::seconds(20); }));
+    echo ready; wait)",
+                         [](auto& def) { def.kill_after = std::chrono::seconds(20); }));
   port.wait_for_line(fence, "ready");
   port.cancel(fence);
   const auto& seen = port.wait_for_end(fence);

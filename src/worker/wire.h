@@ -28,8 +28,21 @@ inline constexpr std::uint32_t kWireVersion = 1;
 inline constexpr std::size_t kMaxFrame = 64u << 20;
 
 enum class Msg : std::uint8_t {
-  hello = 1, welcome, busy, held, attach,
-  spawn, launched, launch_failed, stop, output, exited, ack, note, mark, forget,
+  hello = 1,
+  welcome,
+  busy,
+  held,
+  attach,
+  spawn,
+  launched,
+  launch_failed,
+  stop,
+  output,
+  exited,
+  ack,
+  note,
+  mark,
+  forget,
 };
 
 // Appends one frame; its fields are written between begin and end.

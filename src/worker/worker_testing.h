@@ -1,7 +1,7 @@
 #pragma once
-// RecordingPort: an engine's side of the worker interface for tests. It keeps what a Worker sends, hands out
-// assignments within the credit it was offered, and lets a test wait for a condition. It checks the
-// contract as it goes: log lines without a gap, nothing after a final report.
+// RecordingPort: an engine's side of the worker interface for tests. It keeps what a Worker sends,
+// hands out assignments within the credit it was offered, and lets a test wait for a condition. It
+// checks the contract as it goes: log lines without a gap, nothing after a final report.
 //
 // A test binary that uses Worker has a main() like worker/main_test.cc: the spawner is this binary.
 
@@ -30,7 +30,7 @@ struct Seen {
 
 class RecordingPort : public core::WorkerPort {
  public:
-  bool keep_logs = true;       // else only counted
+  bool keep_logs = true;  // else only counted
   bool give_receipts = true;
 
   WorkerId join(core::WorkerInfo info, std::shared_ptr<core::WorkerLink> link,
