@@ -1,4 +1,4 @@
-"""One case of an example: start the binary, do what a person would do meanwhile, compare the result.
+"""One case of an example: start the binary, do what a person would do meanwhile, then compare.
 
 A case is an object with these fields, all but `name` optional:
 
@@ -15,9 +15,9 @@ A case is an object with these fields, all but `name` optional:
                  {"start": [ARGS]}                   another one in its place, such as watch
                  {"pawl": [ARGS], "exit_code": 0, "says": [TEXT]}   a command in another terminal
     exit_code  of the process that carried the run to its end (0)
-    state, verdict, outputs, run_name, tasks   of `pawl show --json` of the first run; an object names the
-               members that count, `tasks` is an object by name; a text that begins with ~ is a
-               regular expression
+    state, verdict, outputs, run_name, tasks
+               of `pawl show --json` of the first run; an object names the members that count, `tasks`
+               is an object by name; a text that begins with ~ is a regular expression
     runs       how many runs there are in the end (1)
     logs       {TASK: [TEXT, ...]}: what the last attempt printed, in order
     never      {TASK: [TEXT, ...]}: what it did not print
@@ -264,9 +264,10 @@ def run_case(pawl, folder, examples, file, case):
     server = Server(case["server"]) if "server" in case else None
     try:
         arguments = ["run", file, "--json"]
+        port = str(server.port) if server else ""
         for name, value in case.get("inputs", {}).items():
             text = value if isinstance(value, str) else json.dumps(value)
-            arguments += ["-i", f"{name}={text.replace('{port}', str(server.port) if server else '')}"]
+            arguments += ["-i", f"{name}={text.replace('{port}', port)}"]
         process = pawl.start(*arguments, *case.get("args", []))
         for step in case.get("steps", []):
             process = take_step(pawl, step, process)
