@@ -1,12 +1,12 @@
 """Blocks of Markdown pages, validated and run, so that no page shows what does not work.
 
-    ```yaml       a whole workflow (it has `pawl: 1`) must be valid. Where its first line is a comment
-                  with a file name, `# train.yaml`, it is saved there for the commands that follow.
-                  Other YAML is a fragment, and is left alone
+    ```yaml       a whole workflow (it has `pawl: 1`) must be valid. Where its first line is a
+                  comment with a file name, `# train.yaml`, it is saved there for the commands that
+                  follow. Other YAML is a fragment, and is left alone
     ```console    lines that begin with `$ ` are run by bash, in order, in one folder a page, which
-                  begins as a copy of examples/; a backslash at the end continues the line. What they
+                  holds a copy of examples/; a backslash at the end continues the line. What they
                   print (both streams) must be what stands below: `...` in a line is any text, a
-                  line `...` any lines. `# exits 3` at the end of a command is its exit code, else 0
+                  line `...` any lines. `# exits 3` ends a command whose exit code is not 0
 
 Every other block (sh, text, json) is for readers.
 """

@@ -61,7 +61,8 @@ class Patterns(unittest.TestCase):
 class Differences(unittest.TestCase):
     def test_named_members_count(self):
         self.assertEqual(differences({"a": 1}, {"a": 1, "b": 2}, ""), [])
-        self.assertEqual(differences({"a": 1}, {"b": 2}, "t"), ['t.a: expected 1, found "(absent)"'])
+        self.assertEqual(differences({"a": 1}, {"b": 2}, "t"),
+                         ['t.a: expected 1, found "(absent)"'])
 
     def test_types_count(self):
         self.assertTrue(differences(1, 1.0, ""))

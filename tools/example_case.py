@@ -16,8 +16,8 @@ A case is an object with these fields, all but `name` optional:
                  {"pawl": [ARGS], "exit_code": 0, "says": [TEXT]}   a command in another terminal
     exit_code  of the process that carried the run to its end (0)
     state, verdict, outputs, run_name, tasks
-               of `pawl show --json` of the first run; an object names the members that count, `tasks`
-               is an object by name; a text that begins with ~ is a regular expression
+               of `pawl show --json` of the first run; an object names the members that count,
+               `tasks` is an object by name; a text that begins with ~ is a regular expression
     runs       how many runs there are in the end (1)
     logs       {TASK: [TEXT, ...]}: what the last attempt printed, in order
     never      {TASK: [TEXT, ...]}: what it did not print

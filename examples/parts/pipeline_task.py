@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What the tasks of pipeline.yaml do: pretended work of a known length, honestly written down.
 
-Each appends to a ledger when it starts, does a piece, and ends, so that one can check afterwards that
-nothing was done twice, whatever was killed on the way. `make demo` does.
+Each appends to a ledger when it starts, has done a piece, and ends, so that one can check afterwards
+that nothing was done twice, whatever was killed on the way. `make demo` does.
 """
 import hashlib
 import json
@@ -61,7 +61,8 @@ def move(parts):
     done = load({"chunks": 0})["chunks"]
     wanted = b"".join((WORK / part).read_bytes() for part in parts.split())
     total = len(wanted) // CHUNK
-    print(f"attempt {os.environ['PAWL_ATTEMPT']} sends from chunk {done + 1} of {total}", flush=True)
+    attempt = os.environ["PAWL_ATTEMPT"]
+    print(f"attempt {attempt} sends from chunk {done + 1} of {total}", flush=True)
     with open(target, "r+b" if done else "wb") as file:
         for number in range(done, total):
             time.sleep(PACE / 3)
