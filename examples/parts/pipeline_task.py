@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the tasks of pipeline.yaml do: pretended work of a known length, honestly written down.
 
-Each appends to a ledger when it starts, has done a piece, and ends, so that one can check afterwards
+Each appends to a ledger when it starts, has done a piece, and ends, so that one can tell afterwards
 that nothing was done twice, whatever was killed on the way. `make demo` does.
 """
 import hashlib
