@@ -1,5 +1,5 @@
-// kill -9 at random instants, then `pawl watch`: what was completed is not run again, a checkpoint is
-// handed on, and the result is the same as without any crash.
+// kill -9 at random instants, then `pawl watch`: what was completed is not run again, a checkpoint
+// is handed on, and the result is the same as without any crash.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -71,7 +71,8 @@ std::map<std::string, std::string> states_of(const Json& run) {
   return out;
 }
 
-// Runs the workflow, kills the engine (and where asked the spawner) `crashes` times, watches to the end.
+// Runs the workflow, kills the engine (and where asked the spawner) `crashes` times, watches to the
+// end.
 void crash_and_carry_on(std::uint64_t seed, bool whole_machine) {
   Place place;
   Random random(seed);
@@ -170,7 +171,8 @@ tasks:
     action: shell
     shell: bash
     run: |
-      echo began >> began; echo before; echo ready > "$READY"; read line < "$HOLD"; echo "after $line"
+      echo began >> began; echo before
+      echo ready > "$READY"; read line < "$HOLD"; echo "after $line"
     env: {READY: "${{ inputs.ready }}", HOLD: "${{ inputs.hold }}"}
 inputs: {ready: {type: string}, hold: {type: string}}
 )");

@@ -1,5 +1,5 @@
-// One process owns a data directory; commands in other terminals reach what it carries, and take over
-// when it leaves.
+// One process owns a data directory; commands in other terminals reach what it carries, and take
+// over when it leaves.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -26,18 +26,24 @@ tasks:
     kill_after: 1s
     env: {READY: "${{ inputs.ready }}", HOLD: "${{ inputs.hold }}"}
     run: |
-      echo working; echo began >> began; echo ready > "$READY"; read line < "$HOLD"; echo "got $line"
+      echo working; echo began >> began; echo ready > "$READY"
+      read line < "$HOLD"; echo "got $line"
   gate: {needs: [work], action: gate, with: {question: Go on?, preview: {rows: 3}}}
   last: {needs: [gate], action: shell, run: "echo done"}
 )";
 
 class CliOwner : public testing::Test {
  protected:
-  CliOwner() : hold_(place_.pipe("hold")), ready_(place_.pipe("ready")), keep_open_(hold_), signs_(ready_) {
+  CliOwner()
+      : hold_(place_.pipe("hold")),
+        ready_(place_.pipe("ready")),
+        keep_open_(hold_),
+        signs_(ready_) {
     place_.write("w.yaml", kHeld);
   }
   Child start(std::vector<std::string> more = {}) {
-    std::vector<std::string> words = {"run", "w.yaml", "-i", "hold=" + hold_, "-i", "ready=" + ready_};
+    std::vector<std::string> words = {"run",           "w.yaml", "-i",
+                                      "hold=" + hold_, "-i",     "ready=" + ready_};
     words.insert(words.end(), more.begin(), more.end());
     return place_.start(words);
   }

@@ -21,7 +21,8 @@ constexpr std::chrono::milliseconds kPatience{120'000};
 pid_t spawn(const std::string& dir, std::vector<std::string> argv, const std::string& input,
             const std::string& out, const std::string& err) {
   std::vector<char*> words;
-  for (auto& word : argv) words.push_back(word.data());
+  for (auto& word : argv)
+    words.push_back(word.data());
   words.push_back(nullptr);
   auto data = dir + "/.pawl";
   pid_t pid = ::fork();
@@ -48,9 +49,7 @@ bool ends(pid_t pid, std::chrono::milliseconds time) {
   return ::poll(&wanted, 1, static_cast<int>(time.count())) == 1;
 }
 
-int code_of(int status) {
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
+int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
 Outcome collect(pid_t pid, const std::string& out, const std::string& err) {
   Outcome o;
@@ -155,7 +154,8 @@ bool Child::says(std::string_view text) const {
 bool Child::ends_within(std::chrono::milliseconds time) const { return ends(pid_, time); }
 
 // Open for writing too: then the pipe never ends, however many writers come and go.
-LineReader::LineReader(const std::string& fifo) : fd_(::open(fifo.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC)) {}
+LineReader::LineReader(const std::string& fifo)
+    : fd_(::open(fifo.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC)) {}
 
 std::string LineReader::next() {
   while (true) {

@@ -1,6 +1,6 @@
 #pragma once
-// The real binary, driven as a user would: in a directory of its own, with what it printed and its exit
-// code; in the foreground, in the background, and killed.
+// The real binary, driven as a user would: in a directory of its own, with what it printed and its
+// exit code; in the foreground, in the background, and killed.
 
 #include <sys/types.h>
 
@@ -51,9 +51,12 @@ class Place {
 // A background process of the binary; killed at the end, if it lives.
 class Child {
  public:
-  Child(pid_t pid, std::string out, std::string err) : pid_(pid), out_(std::move(out)), err_(std::move(err)) {}
+  Child(pid_t pid, std::string out, std::string err)
+      : pid_(pid), out_(std::move(out)), err_(std::move(err)) {}
   Child(Child&& other) noexcept
-      : pid_(std::exchange(other.pid_, -1)), out_(std::move(other.out_)), err_(std::move(other.err_)) {}
+      : pid_(std::exchange(other.pid_, -1)),
+        out_(std::move(other.out_)),
+        err_(std::move(other.err_)) {}
   ~Child();
   pid_t pid() const { return pid_; }
   void signal(int number) const;

@@ -25,12 +25,13 @@ struct Followed {
 
 class Follower {
  public:
-  // `session` may be replaced by one that owns the directory. Follows quietly where `progress` is null.
+  // `session` may be replaced by one that owns the directory. Follows quietly where `progress` is
+  // null.
   Follower(const Ask& ask, Signals& signals, std::unique_ptr<Session>& session, RunId run);
   // `take_over`: carry the run on where its owner leaves; else that is an error.
   Result<Followed> follow(Progress& progress, std::optional<Mono> until, bool take_over);
-  // After follow(): ends our part in the work, says what that means. Returns the exit code for a run
-  // that is not at its end.
+  // After follow(): ends our part in the work, says what that means. Returns the exit code for a
+  // run that is not at its end.
   int leave(const Followed& how);
 
  private:
@@ -43,7 +44,7 @@ class Follower {
   std::unique_ptr<Session>& session_;
   RunId run_;
   RunView view_;
-  Mono trouble_at_{};      // when the store was last asked
+  Mono trouble_at_{};  // when the store was last asked
   bool in_trouble_ = false;
 };
 

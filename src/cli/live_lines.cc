@@ -54,7 +54,8 @@ bool bytes_unit(std::string_view unit) { return unit == "B" || unit == "bytes" |
 
 std::string progress_text(const core::Progress& p) {
   auto shown = [&](double v) {
-    return bytes_unit(p.unit) ? format_size(static_cast<std::uint64_t>(std::max(0.0, v))) : number(v);
+    return bytes_unit(p.unit) ? format_size(static_cast<std::uint64_t>(std::max(0.0, v)))
+                              : number(v);
   };
   auto text = shown(p.current);
   if (p.total > 0) text += str('/', shown(p.total));
@@ -148,7 +149,8 @@ std::string task_line(const LiveInput& in, const Term& term, const RunView::Task
   auto run = in.view.head().run.value;
   switch (task.state) {
     case TaskState::failed:
-      line.add(task.attempt > 1 ? str("failed after ", task.attempt, " attempts: ") : "failed: ", Style::red);
+      line.add(task.attempt > 1 ? str("failed after ", task.attempt, " attempts: ") : "failed: ",
+               Style::red);
       line.add(brief_error(task.error));
       break;
     case TaskState::running:
@@ -181,7 +183,8 @@ std::string task_line(const LiveInput& in, const Term& term, const RunView::Task
                                    : str(" ", short_duration(task.wake - in.now), " more")));
       }
       break;
-    default: break;
+    default:
+      break;
   }
   return line.text();
 }
@@ -225,11 +228,14 @@ std::vector<std::string> live_lines(const LiveInput& in, const Term& term) {
   std::vector<std::string> out = {head_line(in, term), bar_line(in, term)};
   if (in.view.head().state == core::RunState::paused) {
     Line line(term, width_of(term));
-    line.add(" ").add(in.view.head().pause_reason.empty() ? "paused" : brief_error(in.view.head().pause_reason),
-                      Style::yellow);
+    line.add(" ").add(
+        in.view.head().pause_reason.empty() ? "paused" : brief_error(in.view.head().pause_reason),
+        Style::yellow);
     out.push_back(line.text());
     Line next(term, width_of(term));
-    out.push_back(next.add(" go on: ").add(str("pawl resume ", in.view.head().run.value), Style::bold).text());
+    out.push_back(next.add(" go on: ")
+                      .add(str("pawl resume ", in.view.head().run.value), Style::bold)
+                      .text());
   }
   std::vector<const RunView::Task*> tasks;
   for (const auto& [id, task] : in.view.tasks()) {

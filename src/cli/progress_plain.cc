@@ -15,7 +15,8 @@ class PlainProgress final : public Progress {
 
   void show(const std::vector<server::FeedItem>& items, RunView& view, Time now) override {
     std::string out;
-    for (const auto& item : items) add(out, item, view);
+    for (const auto& item : items)
+      add(out, item, view);
     for (const auto& gate : view.take_opened_gates()) {
       out += str(clock_time(now), ' ', gate_text(gate, view.head().run, io_.err_term()));
     }
@@ -81,7 +82,8 @@ class PlainProgress final : public Progress {
         out += str(clock_time(e.time), " run ", core::to_string(e.run_state),
                    first.empty() ? "" : str(": ", first), '\n');
         if (e.run_state == core::RunState::paused) {
-          out += str("  go on with: pawl resume ", run, "   what it waits for: pawl why ", run, '\n');
+          out +=
+              str("  go on with: pawl resume ", run, "   what it waits for: pawl why ", run, '\n');
         }
         return;
       case EventKind::task_state: {
@@ -97,8 +99,9 @@ class PlainProgress final : public Progress {
         if (e.reason != core::Reason::none && e.reason != core::Reason::error) {
           more += str(" (", core::to_string(e.reason), ")");
         }
-        out += str(clock_time(e.time), ' ', clean_line(item.path), ' ',
-                   core::to_string(e.task_state), more, first.empty() ? "" : str(": ", first), '\n');
+        out +=
+            str(clock_time(e.time), ' ', clean_line(item.path), ' ', core::to_string(e.task_state),
+                more, first.empty() ? "" : str(": ", first), '\n');
         return;
       }
       case EventKind::warning:
@@ -114,7 +117,8 @@ class PlainProgress final : public Progress {
         out += str(clock_time(e.time), " changed: ", first, '\n');
         return;
       case EventKind::submitted:
-      case EventKind::late_report: return;
+      case EventKind::late_report:
+        return;
     }
   }
 

@@ -41,7 +41,8 @@ Result<std::vector<std::pair<std::string, std::uint32_t>>> resources(const Ask& 
     std::uint32_t n = 0;
     auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), n);
     if (bad != std::errc{} || end != text.data() + text.size()) {
-      return {Errc::usage, str("--resource ", name, ": found '", text, "', expected a whole number")};
+      return {Errc::usage,
+              str("--resource ", name, ": found '", text, "', expected a whole number")};
     }
     out.emplace_back(name, n);
   }
@@ -58,7 +59,8 @@ Status look_for(const std::string& directory) {
   auto path = str(directory, "/pawl.db");
   if (::access(path.c_str(), F_OK) == 0) return {};
   if (errno == ENOENT || errno == ENOTDIR) return no_directory(directory);
-  return with_hint(errno_error("open", path, errno), "only the user who made the directory can read it");
+  return with_hint(errno_error("open", path, errno),
+                   "only the user who made the directory can read it");
 }
 
 }  // namespace
@@ -120,7 +122,8 @@ Result<std::unique_ptr<Session>> Session::open(const Ask& ask, Access access) {
     if (status.error().code != Errc::in_use || waited >= kLeavingMs) {
       auto error = status.error();
       if (error.code != Errc::in_use) return error;
-      return with_hint(std::move(error), "wait for it, stop it, or take another directory with --data");
+      return with_hint(std::move(error),
+                       "wait for it, stop it, or take another directory with --data");
     }
     ::poll(nullptr, 0, kAgainMs);
   }
@@ -202,7 +205,8 @@ Result<Json> Session::read_call(std::string_view method, const Json& params) {
     }
     out = Json::array();
     core::Situation nobody;
-    for (const auto& w : core::why_all(r, nobody, context.now)) out.push(core::why_to_json(w));
+    for (const auto& w : core::why_all(r, nobody, context.now))
+      out.push(core::why_to_json(w));
   }));
   return out;
 }
@@ -281,9 +285,10 @@ Result<RunId> Session::find(std::string_view reference) {
   }
   if (of_workflow) return of_workflow;
   auto near = nearest(reference, names);
-  return with_hint({Errc::not_found, str("there is no run '", clean_line(reference), "' in ", directory_)},
-                   near.empty() ? "RUN is a number that pawl ls shows, a name, @last or @last-failed"
-                                : str("did you mean '", near, "'?"));
+  return with_hint(
+      {Errc::not_found, str("there is no run '", clean_line(reference), "' in ", directory_)},
+      near.empty() ? "RUN is a number that pawl ls shows, a name, @last or @last-failed"
+                   : str("did you mean '", near, "'?"));
 }
 
 Result<Json> Session::await_end(RunId run, Duration patience) {

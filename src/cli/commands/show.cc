@@ -81,7 +81,8 @@ std::string tasks_of(const Json& run, const Term& term, Time now) {
   std::size_t left_out = 0;
   for (const auto& task : tasks) {
     auto state = text_of(task["state"]);
-    bool dull = state == "completed" || state == "skipped" || state == "pending" || state == "queued";
+    bool dull =
+        state == "completed" || state == "skipped" || state == "pending" || state == "queued";
     if (term.tty && tasks.size() > kShownTasks && dull) {
       ++left_out;
       continue;
@@ -110,10 +111,12 @@ Result<std::vector<core::Event>> events_of(store::Store& store, RunId run) {
   std::vector<core::Event> events;
   auto add = [&](std::string_view bytes, std::uint64_t first) -> Status {
     auto more = TRY(core::decode_events(bytes, first, image->header.created));
-    for (auto& e : more) events.push_back(std::move(e));
+    for (auto& e : more)
+      events.push_back(std::move(e));
     return {};
   };
-  for (const auto& chunk : TRY(store.read_events(run, 0))) TRY(add(chunk.bytes, chunk.first_seq));
+  for (const auto& chunk : TRY(store.read_events(run, 0)))
+    TRY(add(chunk.bytes, chunk.first_seq));
   auto tail = TRY(core::decode_tail(image->state));
   TRY(add(tail.bytes, tail.first));
   return events;
@@ -121,9 +124,12 @@ Result<std::vector<core::Event>> events_of(store::Store& store, RunId run) {
 
 std::string what_of(const core::Event& e) {
   switch (e.kind) {
-    case core::EventKind::run_state: return str("run ", core::to_string(e.run_state));
-    case core::EventKind::task_state: return core::to_string(e.task_state);
-    default: return core::to_string(e.kind);
+    case core::EventKind::run_state:
+      return str("run ", core::to_string(e.run_state));
+    case core::EventKind::task_state:
+      return core::to_string(e.task_state);
+    default:
+      return core::to_string(e.kind);
   }
 }
 

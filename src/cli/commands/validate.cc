@@ -27,7 +27,8 @@ Result<int> run_validate(const Ask& ask) {
     sound = sound && loaded->valid();
     if (ask.json()) {
       const Json list = loaded->findings_json();
-      for (const auto& finding : list.as_array()) findings.push(finding);
+      for (const auto& finding : list.as_array())
+        findings.push(finding);
       continue;
     }
     ask.io.err(loaded->render(ask.io.err_term()));
