@@ -65,7 +65,10 @@ std::string Keys::name_of(const core::Run& run) {
 
 Keys::State& Keys::at(const core::Run& run) {
   State& s = keys_[name_of(run)];
-  s.limit = run.workflow().concurrency ? run.workflow().concurrency->limit : 1;
+  if (run.plan->version >= s.version) {  // the newest version's limit holds for all
+    s.version = run.plan->version;
+    s.limit = run.workflow().concurrency ? run.workflow().concurrency->limit : 1;
+  }
   return s;
 }
 

@@ -42,6 +42,7 @@ class Keys {
  public:
   struct State {
     std::uint32_t limit = 1;
+    std::int32_t version = 0;    // of the workflow that says so
     std::vector<RunId> holders;  // admitted, oldest first
     std::deque<RunId> waiting;   // not admitted yet, oldest first
   };

@@ -240,7 +240,7 @@ class Loop {
   std::set<RunId> unread_;                          // dropped, and not read again yet
   // Given out in a flight that failed: where the store has them all the same, they are delivered.
   std::unordered_map<RunId, std::vector<std::pair<WorkerId, core::Assignment>>> doubtful_;
-  bool renew_worker_id_ = false;                    // its commit failed
+  bool probe_ = false;                              // a commit failed: try one
   Engine::Statistics stats_;
   friend class Engine;
 };

@@ -35,6 +35,7 @@ void Loop::fail(Flight& flight, const Status& outcome) {
   undo(flight);
   undo(*dropped);
   trouble_reading_ = false;
+  probe_ = true;
   stall(outcome.error());
   for (Flight* f : {&flight, dropped.get()}) {
     for (auto& call : f->outcomes) call(outcome);
@@ -62,8 +63,6 @@ void Loop::undo(Flight& f) {
   for (Request& r : f.replay) {
     if (auto* t = std::get_if<TakeReports>(&r.body)) {
       if (auto w = workers_.find(t->worker); w != workers_.end()) w->second.busy += t->ended;
-      t->ended = 0;
-      t->again = true;
     }
     replay_.push_back(std::move(r));
   }
@@ -71,7 +70,6 @@ void Loop::undo(Flight& f) {
     core::LogBatch lines{{chunk.run, chunk.task, chunk.attempt, 0}, chunk.first_line, chunk.lines};
     replay_.push_back({TakeLog{std::move(lines)}, {}});
   }
-  renew_worker_id_ |= !f.batch.meta.empty();
   for (const auto& row : f.batch.workflows) {
     plans_.erase(row.id);
     workflows_in_flight_.erase(row.name);
@@ -125,7 +123,7 @@ void Loop::try_again() {
   doubtful_.clear();
   if (trouble_reading_) trouble_ = Status{};
   trouble_reading_ = false;
-  if (std::exchange(renew_worker_id_, false)) {
+  if (std::exchange(probe_, false)) {  // whether the store works shows in a commit only
     open_->batch.meta.emplace_back("next_worker", str(next_worker_id_));
   }
   auto again = std::move(replay_);

@@ -41,6 +41,7 @@ void Loop::take_reports(TakeReports& r) {
   if (w == workers_.end()) return;
   w->second.credits += r.slots;
   ctx_.effects = &open_->effects;
+  std::uint32_t owed = std::exchange(r.ended, 0);
   std::vector<core::Report> unread;  // their run cannot be read now: they are taken later
   for (core::Report& report : r.reports) {
     bool last = report.kind >= core::ReportKind::completed;
@@ -60,12 +61,14 @@ void Loop::take_reports(TakeReports& r) {
       open_->progress.push_back({run.id, report.fence.task, report.progress});
     }
     Status s = core::decide(run, core::Complete{r.worker, report}, ctx_);
-    if (last && s.ok() && w->second.busy > 0) {
-      --w->second.busy;
+    bool recorded = last && !s.ok() && owed > 0;
+    // Its flight had failed, and was recorded all the same: there is nothing to refuse.
+    if (recorded) open_->effects.refused.pop_back();
+    if (last && (s.ok() || recorded)) {
+      if (w->second.busy > 0) --w->second.busy;
+      if (owed > 0) --owed;
       ++r.ended;
     }
-    // Its flight had failed, and was recorded all the same: there is nothing to refuse.
-    if (last && !s.ok() && r.again) open_->effects.refused.pop_back();
     if (last && report.receipt) open_->receipts.emplace_back(r.worker, report.fence);
     if (s.ok()) {
       if (last) ++stats_.tasks_ended;

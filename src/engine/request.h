@@ -53,8 +53,7 @@ struct TakeReports {
   WorkerId worker;
   std::vector<core::Report> reports;
   std::uint32_t slots = 0;
-  std::uint32_t ended = 0;  // leases that they were seen to end, when first decided
-  bool again = false;       // decided before, in a flight that failed
+  std::uint32_t ended = 0;  // leases that they ended, when last decided
 };
 struct TakeLog {
   core::LogBatch lines;
