@@ -269,6 +269,7 @@ class WorkflowParser {
   void with_url(DocRef v, WithDraft&);
   void with_headers(DocRef v, WithDraft&);
   void with_expect(DocRef v, WithDraft&);
+  void with_redirects(DocRef v, WithDraft&);
   void with_until(DocRef v, WithDraft&);
   void with_on_timeout(DocRef v, WithDraft&);
   void with_form(DocRef v, WithDraft&);

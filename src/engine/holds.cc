@@ -65,7 +65,10 @@ std::string Keys::name_of(const core::Run& run) {
 
 Keys::State& Keys::at(const core::Run& run) {
   State& s = keys_[name_of(run)];
-  s.limit = run.workflow().concurrency ? run.workflow().concurrency->limit : 1;
+  if (run.plan->version >= s.version) {  // the newest version's limit holds for all
+    s.version = run.plan->version;
+    s.limit = run.workflow().concurrency ? run.workflow().concurrency->limit : 1;
+  }
   return s;
 }
 
@@ -75,28 +78,39 @@ const Keys::State* Keys::find(const core::Run& run) const {
 }
 
 void Keys::hold(const core::Run& run) {
-  auto& holders = at(run).holders;
-  if (std::find(holders.begin(), holders.end(), run.id) == holders.end()) holders.push_back(run.id);
+  State& s = at(run);
+  std::erase(s.waiting, run.id);
+  if (std::find(s.holders.begin(), s.holders.end(), run.id) == s.holders.end()) {
+    s.holders.push_back(run.id);
+  }
 }
 
 void Keys::wait(const core::Run& run) {
+  // In the order of their numbers, also those that were read again.
   auto& waiting = at(run).waiting;
-  if (std::find(waiting.begin(), waiting.end(), run.id) == waiting.end()) waiting.push_back(run.id);
+  auto place = std::lower_bound(waiting.begin(), waiting.end(), run.id);
+  if (place == waiting.end() || *place != run.id) waiting.insert(place, run.id);
 }
 
-std::optional<RunId> Keys::release(const std::string& name, RunId run) {
+void Keys::release(const std::string& name, RunId run) {
   auto it = keys_.find(name);
-  if (it == keys_.end()) return std::nullopt;
-  State& s = it->second;
-  std::erase(s.holders, run);
-  std::erase(s.waiting, run);
-  if (!s.waiting.empty() && s.holders.size() < s.limit) {
-    RunId next = s.waiting.front();
-    s.waiting.pop_front();
-    return next;
-  }
-  if (s.holders.empty() && s.waiting.empty()) keys_.erase(it);
-  return std::nullopt;
+  if (it == keys_.end()) return;
+  std::erase(it->second.holders, run);
+  std::erase(it->second.waiting, run);
+  if (it->second.holders.empty() && it->second.waiting.empty()) keys_.erase(it);
+}
+
+std::optional<RunId> Keys::next(const std::string& name) const {
+  auto it = keys_.find(name);
+  if (it == keys_.end() || it->second.waiting.empty()) return std::nullopt;
+  if (it->second.holders.size() >= it->second.limit) return std::nullopt;
+  return it->second.waiting.front();
+}
+
+std::vector<std::string> Keys::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, state] : keys_) names.push_back(name);
+  return names;
 }
 
 }  // namespace pawl::engine

@@ -92,6 +92,8 @@ std::vector<std::string> Play::to_the_end() {
     if (quiet > 3) bed_.sleep();
     if (quiet > 400) break;  // no time and no worker moves it on
   }
+  bed_.store().heal();
+  for (int i = 0; bed_.loop().stalled() && i < 10; ++i) bed_.sleep();
   auto problems = bed_.audit();
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     if (!runs_[i]) {

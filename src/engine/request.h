@@ -53,6 +53,7 @@ struct TakeReports {
   WorkerId worker;
   std::vector<core::Report> reports;
   std::uint32_t slots = 0;
+  std::uint32_t ended = 0;  // leases that they ended, when last decided
 };
 struct TakeLog {
   core::LogBatch lines;

@@ -88,6 +88,7 @@ store::RunWrite write_of(core::Run& run, bool insert, std::size_t inline_bytes) 
     w.header.job = run.job;
     w.header.labels = run.labels;
   }
+  run.written = {run.next_seq - 1, run.tail.size(), run.tail_time};
   run.dirty_cells.clear();
   run.dirty_segments.clear();
   run.dirty = false;
