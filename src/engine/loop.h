@@ -104,7 +104,7 @@ class Loop {
     core::WorkerInfo info;
     std::shared_ptr<core::WorkerLink> link;
     std::uint32_t credits = 0;
-    std::uint32_t busy = 0;
+    std::int32_t busy = 0;  // leases; below 0 only while a failed flight is undone
     bool serves(const std::string& queue) const;
   };
 

@@ -136,7 +136,7 @@ bool Loop::claim_front(ReadyLane& lane, WorkerId to, std::uint32_t room) {
   ctx_.effects = &open_->effects;
   std::uint32_t given = core::decide(run, core::Claim{item.lane, to, n}, ctx_);
   worker.credits -= given;
-  worker.busy += given;
+  worker.busy += static_cast<std::int32_t>(given);
   after(entry);
   drain_followups();
   return given < there;

@@ -122,7 +122,8 @@ void play_seed(std::uint64_t seed, Tally& tally) {
       }
     }
     for (std::int64_t c = 1; c <= bed.plain_store().last_run_id()->value; ++c) {
-      if (bed.state(RunId(c)) == core::RunState::paused) {
+      auto run = bed.stored(RunId(c));  // a submission that was lost leaves its number out
+      if (run && run->state == core::RunState::paused) {
         (void)bed.command(RunId(c), core::Resume_{"me"});
       }
     }

@@ -86,8 +86,9 @@ core::Situation Loop::situation(RunId id) {
       core::Situation::QueueUse use{lane.queue, 0, 0};
       for (const auto& [worker, w] : workers_) {
         if (!w.serves(lane.queue)) continue;
-        use.slots += w.credits + w.busy;
-        use.busy += w.busy;
+        auto busy = static_cast<std::uint32_t>(std::max(w.busy, 0));
+        use.slots += w.credits + busy;
+        use.busy += busy;
       }
       s.queues.push_back(std::move(use));
     }

@@ -50,7 +50,7 @@ void Loop::undo(Flight& f) {
   for (auto& [worker, assignment] : f.effects.assignments) {
     if (auto w = workers_.find(worker); w != workers_.end()) {
       ++w->second.credits;
-      if (w->second.busy > 0) --w->second.busy;
+      --w->second.busy;
     }
     drop(assignment.fence.run);  // also where it is delivered for the second time, and touches nothing
     doubtful_[assignment.fence.run].emplace_back(worker, std::move(assignment));
@@ -59,12 +59,12 @@ void Loop::undo(Flight& f) {
   for (const auto& [worker, fence] : f.adopted) {
     auto w = workers_.find(worker);
     if (w == workers_.end()) continue;
-    if (w->second.busy > 0) --w->second.busy;
+    --w->second.busy;
     held_[fence.run].emplace_back(fence, worker);
   }
   for (Request& r : f.replay) {
     if (auto* t = std::get_if<TakeReports>(&r.body)) {
-      if (auto w = workers_.find(t->worker); w != workers_.end()) w->second.busy += t->ended;
+      if (auto w = workers_.find(t->worker); w != workers_.end()) w->second.busy += static_cast<std::int32_t>(t->ended);
     }
     replay_.push_back(std::move(r));
   }

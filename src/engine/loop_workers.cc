@@ -65,7 +65,7 @@ void Loop::take_reports(TakeReports& r) {
     // Its flight had failed, and was recorded all the same: there is nothing to refuse.
     if (recorded) open_->effects.refused.pop_back();
     if (last && (s.ok() || recorded)) {
-      if (w->second.busy > 0) --w->second.busy;
+      --w->second.busy;
       if (owed > 0) --owed;
       ++r.ended;
     }
