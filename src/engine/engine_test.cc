@@ -145,9 +145,13 @@ TEST(EngineThreads, ManyCallersAtOnce) {
       if (random.below(3) == 0 && engine->pause(*run, "me").ok()) (void)engine->resume(*run, "me");
       bool open = false;
       for (int look = 0; !open && look < 100'000; ++look) {
-        ASSERT_TRUE(engine->inspect(*run, [&](const core::Run& r) {
-          open = r.rows[*r.find("gate")].state == core::TaskState::waiting;
-        }).ok());
+        ASSERT_TRUE(engine
+                        ->inspect(*run,
+                                  [&](const core::Run& r) {
+                                    open =
+                                        r.rows[*r.find("gate")].state == core::TaskState::waiting;
+                                  })
+                        .ok());
       }
       if (random.below(4) == 0) {
         (void)engine->cancel(*run, "me");
@@ -162,16 +166,20 @@ TEST(EngineThreads, ManyCallersAtOnce) {
     }
   };
   std::vector<std::thread> callers;
-  for (int n = 0; n < 4; ++n) callers.emplace_back(caller, n);
-  for (auto& t : callers) t.join();
-  for (auto& w : workers) w->stop();
+  for (int n = 0; n < 4; ++n)
+    callers.emplace_back(caller, n);
+  for (auto& t : callers)
+    t.join();
+  for (auto& w : workers)
+    w->stop();
   engine->unsubscribe(number);
   engine->stop();
   EXPECT_EQ(ended, 100);
   std::lock_guard lock(count->mutex);
   EXPECT_EQ(count->last.size(), 100u);
   EXPECT_EQ(count->gaps, 0);
-  for (auto& w : workers) EXPECT_EQ(w->twice, 0);
+  for (auto& w : workers)
+    EXPECT_EQ(w->twice, 0);
 }
 
 TEST(EngineThreads, StopAtAnyMomentAndGoOn) {
@@ -198,7 +206,8 @@ TEST(EngineThreads, StopAtAnyMomentAndGoOn) {
       }
     });
     std::thread waiter([&] { (void)engine->wait_for_end(RunId(1), Mono::max()); });
-    while (submitted < static_cast<int>(5 + round * 7)) std::this_thread::yield();
+    while (submitted < static_cast<int>(5 + round * 7))
+      std::this_thread::yield();
     worker->stop();
     engine->stop();
     caller.join();

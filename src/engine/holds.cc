@@ -7,7 +7,8 @@ namespace pawl::engine {
 Resources::Resources(const std::vector<std::pair<std::string, std::uint32_t>>& capacities,
                      std::uint32_t fallback)
     : fallback_(fallback) {
-  for (const auto& [name, capacity] : capacities) slots_[name].capacity = capacity;
+  for (const auto& [name, capacity] : capacities)
+    slots_[name].capacity = capacity;
 }
 
 const Resources::Slot* Resources::find(const std::string& name) const {
@@ -49,19 +50,19 @@ std::vector<core::Situation::ResourceUse> Resources::use(const core::Plan& plan)
       u.capacity = slot ? slot->capacity : fallback_;
       u.used = slot ? slot->used : 0;
       if (slot) {
-        for (const auto& [holder, n] : slot->holders) u.holders.push_back(holder);
+        for (const auto& [holder, n] : slot->holders)
+          u.holders.push_back(holder);
       }
       bool known = false;
-      for (const auto& have : result) known |= have.name == u.name;
+      for (const auto& have : result)
+        known |= have.name == u.name;
       if (!known) result.push_back(std::move(u));
     }
   }
   return result;
 }
 
-std::string Keys::name_of(const core::Run& run) {
-  return run.workflow().name + '\n' + run.key;
-}
+std::string Keys::name_of(const core::Run& run) { return run.workflow().name + '\n' + run.key; }
 
 Keys::State& Keys::at(const core::Run& run) {
   State& s = keys_[name_of(run)];
@@ -109,7 +110,8 @@ std::optional<RunId> Keys::next(const std::string& name) const {
 
 std::vector<std::string> Keys::names() const {
   std::vector<std::string> names;
-  for (const auto& [name, state] : keys_) names.push_back(name);
+  for (const auto& [name, state] : keys_)
+    names.push_back(name);
   return names;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What runs hold against each other: counted resources, and concurrency keys. Both are derived from the
-// runs (never stored) and rebuilt at start-up before anything that needs them is handed out.
+// What runs hold against each other: counted resources, and concurrency keys. Both are derived from
+// the runs (never stored) and rebuilt at start-up before anything that needs them is handed out.
 
 #include <cstdint>
 #include <deque>

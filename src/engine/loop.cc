@@ -64,7 +64,8 @@ void Loop::decide(std::vector<Request>& requests) {
                              [](const Request& r) { return r.done != nullptr; });
     if (asked || clock_.mono() >= stalled_until_) try_again();
   }
-  for (Request& r : requests) stalled_ ? postpone(r) : take(r);
+  for (Request& r : requests)
+    stalled_ ? postpone(r) : take(r);
   requests.clear();
   if (stalled_) return;
   if (scanning_) scan_step();
@@ -89,8 +90,8 @@ void Loop::take(Request& request) {
                  },
                  [&](TakeReports& r) { take_reports(r); },
                  [&](TakeLog& l) {
-                   store::LogChunk chunk{l.lines.fence.run, l.lines.fence.task, l.lines.fence.attempt,
-                                         l.lines.first_line, l.lines.lines};
+                   store::LogChunk chunk{l.lines.fence.run, l.lines.fence.task,
+                                         l.lines.fence.attempt, l.lines.first_line, l.lines.lines};
                    open_->batch.logs.push_back(std::move(chunk));
                    if (!subscriptions_.empty()) open_->logs.push_back(std::move(l.lines));
                  },
@@ -146,12 +147,14 @@ Status Loop::admit_or_wait(Entry& entry) {
                     "\" and the workflow says on_conflict: reject")};
       case core::OnConflict::cancel_older: {
         auto older = key.holders;
-        for (RunId w : key.waiting) older.push_back(w);
+        for (RunId w : key.waiting)
+          older.push_back(w);
         for (RunId id : older) {
           followups_.push_back([this, id, by = run.id] {
             auto e = need(id);
             if (!e.ok() || is_final((*e)->run->state) || (*e)->run->cancelling) return;
-            if (core::decide(*(*e)->run, core::Cancel{str("run ", by.value)}, ctx_).ok()) after(**e);
+            if (core::decide(*(*e)->run, core::Cancel{str("run ", by.value)}, ctx_).ok())
+              after(**e);
           });
         }
         [[fallthrough]];
@@ -182,9 +185,9 @@ void Loop::take_submit(SubmitRun& s, Done done) {
     if (known.run && known.fingerprint == fingerprint) return answer(std::move(done), known.run);
     if (known.run) {
       return answer(std::move(done),
-                    Error{Errc::conflict, str("the idempotency key \"", q.idempotency_key,
-                                              "\" was used for run ", known.run.value,
-                                              " with another workflow or other inputs")});
+                    Error{Errc::conflict,
+                          str("the idempotency key \"", q.idempotency_key, "\" was used for run ",
+                              known.run.value, " with another workflow or other inputs")});
     }
   }
   ctx_.effects = &open_->effects;
@@ -207,8 +210,7 @@ void Loop::take_submit(SubmitRun& s, Done done) {
   drain_followups();
 }
 
-Result<RunId> Loop::submit_child(const core::Run& parent,
-                                 const core::Effects::StartChild& child) {
+Result<RunId> Loop::submit_child(const core::Run& parent, const core::Effects::StartChild& child) {
   int depth = 1;
   for (RunId up = parent.parent; up; ++depth) {
     RunId next;
@@ -274,8 +276,9 @@ bool Loop::reacquire_key(const core::Run& run, Status& refusal) {
   if (run.key.empty()) return true;
   const Keys::State* key = keys_.find(run);
   if (!key || key->holders.size() < key->limit) return true;
-  refusal = {Errc::conflict, str("run ", key->holders[0].value, " holds the concurrency key \"",
-                                 run.key, "\" that run ", run.id.value, " needs; wait for its end")};
+  refusal = {Errc::conflict,
+             str("run ", key->holders[0].value, " holds the concurrency key \"", run.key,
+                 "\" that run ", run.id.value, " needs; wait for its end")};
   return false;
 }
 
@@ -297,8 +300,8 @@ void Loop::take_recover(RecoverRun& r, Done done) {
   Status refusal;
   if (!r.inputs.is_null() || run.state == core::RunState::completed) {
     if (!is_final(run.state)) {
-      return answer(std::move(done), Error{Errc::conflict, str("run ", run.id.value, " is ",
-                                                               to_string(run.state))});
+      return answer(std::move(done),
+                    Error{Errc::conflict, str("run ", run.id.value, " is ", to_string(run.state))});
     }
     Json inputs = r.inputs;
     if (!inputs.is_null()) {
@@ -338,9 +341,8 @@ void Loop::take_register(RegisterWorkflow& r) {
     return;
   }
   auto tell = [&](WorkflowId id) {
-    open_->outcomes.push_back([f = std::move(r.registered), id](const Status& s) {
-      s.ok() ? f(id) : f(s.error());
-    });
+    open_->outcomes.push_back(
+        [f = std::move(r.registered), id](const Status& s) { s.ok() ? f(id) : f(s.error()); });
   };
   if (*known && (*known)->hash == r.row.hash) return tell((*known)->id);
   last_workflow_ = WorkflowId(last_workflow_.value + 1);
@@ -408,7 +410,8 @@ void Loop::ended(Entry& entry) {
     });
   }
   if (auto it = end_calls_.find(run.id); it != end_calls_.end()) {
-    for (auto& call : it->second) open_->ends.emplace_back(run.id, std::move(call));
+    for (auto& call : it->second)
+      open_->ends.emplace_back(run.id, std::move(call));
     end_calls_.erase(it);
   }
 }
@@ -480,7 +483,8 @@ std::unique_ptr<Flight> Loop::take_flight() {
     entry.fresh = false;
   }
   for (const auto& run : flight->batch.runs) {
-    for (const auto& p : run.payloads) payloads_out_[p.hash] = &p.bytes;
+    for (const auto& p : run.payloads)
+      payloads_out_[p.hash] = &p.bytes;
   }
   return flight;
 }

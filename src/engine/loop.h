@@ -1,17 +1,19 @@
 #pragma once
-// Loop: the engine without threads. decide() takes requests and due timers and changes runs in memory;
-// take_flight() gathers every changed row once into a batch; after its commit settle() does what follows
-// in the world. A simulator steps it by hand; engine.cc drives it with two threads.
+// Loop: the engine without threads. decide() takes requests and due timers and changes runs in
+// memory; take_flight() gathers every changed row once into a batch; after its commit settle() does
+// what follows in the world. A simulator steps it by hand; engine.cc drives it with two threads.
 //
-// At most one flight is between take_flight() and settle(). Decisions made meanwhile gather in the next.
-// If a commit fails, every run that either flight touched is dropped from memory, callers are told, and
-// the loop stalls. When it tries again it reads those runs and decides workers' reports anew: nothing
-// that was acknowledged depended on the flight. Whether its commit was done after all shows in the runs.
+// At most one flight is between take_flight() and settle(). Decisions made meanwhile gather in the
+// next. If a commit fails, every run that either flight touched is dropped from memory, callers are
+// told, and the loop stalls. When it tries again it reads those runs and decides workers' reports
+// anew: nothing that was acknowledged depended on the flight. Whether its commit was done after all
+// shows in the runs.
 //
-//   loop.cc            requests, the flight, after a decision      loop_dispatch.cc  who gets which task
-//   loop_start.cc      reading what was open, reconciliation       loop_cache.cc     runs in and out of memory
-//   loop_workers.cc    workers, their reports and logs             loop_settle.cc    after the commit
-//   loop_trouble.cc    after its failure                           loop_tell.cc      subscribers and onlookers
+//   loop.cc            requests, the flight, after a decision      loop_dispatch.cc  who gets which
+//   task loop_start.cc      reading what was open, reconciliation       loop_cache.cc     runs in
+//   and out of memory loop_workers.cc    workers, their reports and logs             loop_settle.cc
+//   after the commit loop_trouble.cc    after its failure                           loop_tell.cc
+//   subscribers and onlookers
 
 #include <deque>
 #include <memory>
@@ -35,9 +37,9 @@ struct Entry {
   Time armed = kNever;             // its entry in the timer heap
   std::uint64_t listed = 0;        // bit i: its lane i stands in the ready index (lanes 0..63)
   std::unique_ptr<std::vector<bool>> listed_more;  // ... its lanes from 64 on
-  std::uint32_t pins = 0;          // flights that hold changes of it
-  bool fresh = false;              // not in the store yet
-  bool touched = false;            // changed since the last flight
+  std::uint32_t pins = 0;                          // flights that hold changes of it
+  bool fresh = false;                              // not in the store yet
+  bool touched = false;                            // changed since the last flight
   bool in_lru = false;
   std::uint32_t bytes_kib = 0;     // what it adds to the cache
   // Of a constrained run: its leases per lane, as counted in Resources.
@@ -49,15 +51,19 @@ struct Flight {
   core::Effects effects;
   std::vector<RunId> touched;
   std::vector<std::pair<Done, Result<RunId>>> answers;
-  std::vector<std::function<void()>> calls;         // after the commit, or its failure
+  std::vector<std::function<void()>> calls;                   // after the commit, or its failure
   std::vector<std::pair<RunId, std::function<void()>>> ends;  // who waits for the end of a run
   std::vector<std::function<void(const Status&)>> outcomes;
-  std::vector<Request> replay;                      // decided again if the commit fails
+  std::vector<Request> replay;  // decided again if the commit fails
   std::vector<std::pair<WorkerId, core::Fence>> receipts;
   std::vector<std::pair<WorkerId, core::Fence>> adopted;
   std::vector<std::pair<RunId, std::vector<core::Event>>> events;
   std::vector<core::LogBatch> logs;
-  struct LiveProgress { RunId run; TaskId task; core::Progress progress; };
+  struct LiveProgress {
+    RunId run;
+    TaskId task;
+    core::Progress progress;
+  };
   std::vector<LiveProgress> progress;
   std::size_t commands = 0;
   std::size_t weight() const { return commands + batch.runs.size() + effects.assignments.size(); }
@@ -104,7 +110,7 @@ class Loop {
     core::WorkerInfo info;
     std::shared_ptr<core::WorkerLink> link;
     std::uint32_t credits = 0;
-    std::uint32_t busy = 0;
+    std::int32_t busy = 0;  // leases; below 0 only while a failed flight is undone
     bool serves(const std::string& queue) const;
   };
 
@@ -142,8 +148,8 @@ class Loop {
 
   // loop_cache.cc
   Result<Entry*> load(RunId id);
-  // As load(), for what the open flight cannot be right without: where the store cannot be read now, the
-  // flight fails as a whole.
+  // As load(), for what the open flight cannot be right without: where the store cannot be read
+  // now, the flight fails as a whole.
   Result<Entry*> need(RunId id);
   // Reads a run without taking it into memory.
   Status look(RunId id, const std::function<void(const core::Run&)>& read);
@@ -199,7 +205,8 @@ class Loop {
   RunTable<Entry> entries_;
   std::deque<RunId> lru_;
   std::size_t cache_kib_ = 0;
-  std::vector<std::pair<Time, RunId>> timers_;  // a heap, earliest first; stale entries are passed over
+  std::vector<std::pair<Time, RunId>>
+      timers_;  // a heap, earliest first; stale entries are passed over
   ReadyIndex ready_;
   Resources resources_;
   Keys keys_;
@@ -207,22 +214,29 @@ class Loop {
   std::unordered_map<std::string, Json> payloads_;  // recent large outputs, by hash
   std::size_t payload_bytes_ = 0;
   std::unordered_map<std::string, const std::string*> payloads_out_;  // of the flight that is out
-  std::deque<std::function<void()>> followups_;     // decisions that others cause, in the same flight
+  std::deque<std::function<void()>> followups_;  // decisions that others cause, in the same flight
   bool draining_ = false;
 
   std::unordered_map<WorkerId, Worker> workers_;
   std::vector<WorkerId> worker_order_;
   std::size_t next_worker_ = 0;
   std::unordered_map<RunId, std::vector<std::pair<core::Fence, WorkerId>>> held_;
-  std::set<RunId> orphans_;                         // runs with leases of earlier lives, no worker yet
+  std::set<RunId> orphans_;  // runs with leases of earlier lives, no worker yet
   bool any_joined_ = false;
 
-  struct Subscription { std::uint64_t number; RunId run; std::shared_ptr<Subscriber> subscriber; };
+  struct Subscription {
+    std::uint64_t number;
+    RunId run;
+    std::shared_ptr<Subscriber> subscriber;
+  };
   std::vector<Subscription> subscriptions_;
   std::uint64_t next_subscription_ = 1;
   std::unordered_map<RunId, std::uint64_t> missed_;  // the last event told before a flight failed
   std::unordered_map<RunId, std::vector<std::function<void()>>> end_calls_;
-  struct KeyInFlight { RunId run; std::string fingerprint; };
+  struct KeyInFlight {
+    RunId run;
+    std::string fingerprint;
+  };
   std::unordered_map<std::string, KeyInFlight> keys_in_flight_;
   std::unordered_map<std::string, store::WorkflowRow> workflows_in_flight_;  // the newest, by name
 
@@ -234,13 +248,13 @@ class Loop {
   Mono stalled_until_{};
   std::uint32_t stalls_ = 0;
   Status trouble_;
-  bool trouble_reading_ = false;                    // it was a read that failed
-  Status doomed_;                                   // why the open flight cannot be committed
-  std::vector<Request> replay_;                     // decided once the store works again
-  std::set<RunId> unread_;                          // dropped, and not read again yet
+  bool trouble_reading_ = false;  // it was a read that failed
+  Status doomed_;                 // why the open flight cannot be committed
+  std::vector<Request> replay_;   // decided once the store works again
+  std::set<RunId> unread_;        // dropped, and not read again yet
   // Given out in a flight that failed: where the store has them all the same, they are delivered.
   std::unordered_map<RunId, std::vector<std::pair<WorkerId, core::Assignment>>> doubtful_;
-  bool probe_ = false;                              // a commit failed: try one
+  bool probe_ = false;  // a commit failed: try one
   Engine::Statistics stats_;
   friend class Engine;
 };

@@ -6,15 +6,14 @@
 namespace pawl::engine {
 namespace {
 
-// How many runs one read-ahead fetches: drained in order, queued runs follow each other in the store.
+// How many runs one read-ahead fetches: drained in order, queued runs follow each other in the
+// store.
 constexpr std::uint32_t kReadAhead = 256;
 constexpr std::size_t kPayloadCache = 64u << 20;
 
 }  // namespace
 
-Entry* Loop::find(RunId id) {
-  return entries_.find(id);
-}
+Entry* Loop::find(RunId id) { return entries_.find(id); }
 
 Result<std::shared_ptr<const core::Plan>> Loop::plan(WorkflowId id) {
   if (auto it = plans_.find(id); it != plans_.end()) return it->second;
@@ -44,7 +43,8 @@ Result<std::shared_ptr<const core::Plan>> Loop::plan(WorkflowId id) {
 Result<std::unique_ptr<core::Run>> Loop::read(RunId id) {
   auto image = TRY(store_.load_run(id));
   if (!image) {
-    return {Errc::not_found, str("there is no run ", id.value, "; `pawl ls` shows those there are")};
+    return {Errc::not_found,
+            str("there is no run ", id.value, "; `pawl ls` shows those there are")};
   }
   return run_of(*image, [this](WorkflowId w) { return plan(w); });
 }
@@ -91,7 +91,8 @@ void Loop::evict() {
       if (stays) entry->in_lru = false;  // its further places go
       return !stays;
     });
-    for (RunId id : lru_) find(id)->in_lru = true;
+    for (RunId id : lru_)
+      find(id)->in_lru = true;
   }
   // Runs in use are passed over, but not too many of them a time.
   std::size_t passed = 0, most = std::min<std::size_t>(lru_.size(), 256);
@@ -101,7 +102,8 @@ void Loop::evict() {
     Entry* entry = find(id);
     if (!entry || !entry->run || !entry->in_lru) continue;
     bool leased = false;
-    for (const core::Lane& lane : entry->run->lanes) leased |= lane.leased > 0;
+    for (const core::Lane& lane : entry->run->lanes)
+      leased |= lane.leased > 0;
     if (entry->pins > 0 || leased) {  // about to be needed
       lru_.push_back(id);
       ++passed;

@@ -18,13 +18,16 @@ tasks:
   a: {action: noop}
   hold: {action: noop, needs: [a]}
   b: {action: noop, needs: [hold], with: {n: "${{ length(tasks.a.outputs.text) }}"}}
-  fan: {action: noop, needs: [hold], for_each: "${{ tasks.a.outputs.items }}", with: {i: "${{ item }}"}}
+  fan:
+    {action: noop, needs: [hold], for_each: "${{ tasks.a.outputs.items }}",
+     with: {i: "${{ item }}"}}
 outputs: {n: "${{ length(tasks.a.outputs.text) }}"}
 )";
 
 Json large() {
   Json items = Json::array();
-  for (int i = 0; i < 100; ++i) items.push(i);
+  for (int i = 0; i < 100; ++i)
+    items.push(i);
   return Json::object().set("text", std::string(200'000, 'x')).set("items", items);
 }
 
@@ -82,8 +85,10 @@ TEST(LoopCache, IsBoundedAndEverythingWorks) {
   Bed bed(o);
   auto id = bed.define(
       "pawl: 1\nname: c\ntasks:\n  a: {action: noop}\n  b: {action: noop, needs: [a]}\n");
-  for (int i = 0; i < 2000; ++i) bed.post_submit({.workflow = id});
-  for (int i = 0; i < 20; ++i) bed.settle();
+  for (int i = 0; i < 2000; ++i)
+    bed.post_submit({.workflow = id});
+  for (int i = 0; i < 20; ++i)
+    bed.settle();
   auto s = bed.statistics();
   EXPECT_LE(s.cache_bytes, 40u << 10);
   EXPECT_EQ(s.open_runs, 2000u);
@@ -108,7 +113,9 @@ TEST(LoopCache, InspectReadsFinishedAndOpenRuns) {
   w.complete(run, "a");
   bed.settle();
   core::RunState seen{};
-  auto look = [&](RunId r) { return bed.ask(InspectRun{r, [&](const core::Run& x) { seen = x.state; }}); };
+  auto look = [&](RunId r) {
+    return bed.ask(InspectRun{r, [&](const core::Run& x) { seen = x.state; }});
+  };
   ASSERT_TRUE(look(run).ok());
   EXPECT_EQ(seen, RunState::completed);
   ASSERT_TRUE(look(open).ok());
@@ -120,7 +127,8 @@ TEST(LoopCache, InspectReadsFinishedAndOpenRuns) {
 struct Watch final : Subscriber {
   std::map<RunId, std::vector<std::uint64_t>> seqs;
   void on_events(RunId run, const std::vector<core::Event>& events) override {
-    for (const auto& e : events) seqs[run].push_back(e.seq);
+    for (const auto& e : events)
+      seqs[run].push_back(e.seq);
   }
   void on_log(const core::LogBatch&) override {}
   void on_progress(RunId, TaskId, const core::Progress&) override {}
@@ -128,7 +136,8 @@ struct Watch final : Subscriber {
 
 void expect_whole(const std::vector<std::uint64_t>& seqs, std::uint64_t last) {
   ASSERT_FALSE(seqs.empty());
-  for (std::size_t i = 1; i < seqs.size(); ++i) ASSERT_EQ(seqs[i], seqs[i - 1] + 1);
+  for (std::size_t i = 1; i < seqs.size(); ++i)
+    ASSERT_EQ(seqs[i], seqs[i - 1] + 1);
   EXPECT_EQ(seqs.back(), last);
 }
 
@@ -153,17 +162,17 @@ tasks:
     if (i == 3) {
       bed.store().fail_commit(1, Errc::io, FaultyStore::When::after);
       bed.settle();
-      bed.sleep();
+      bed.wake();
     }
     if (i == 5) {
       bed.store().fail_commit(1, Errc::io, FaultyStore::When::before, 2);
       bed.settle();
-      bed.sleep();
-      bed.sleep();
+      bed.wake();
+      bed.wake();
     }
     bed.settle();
   }
-  bed.sleep();
+  bed.wake();
   ASSERT_EQ(bed.state(run), RunState::completed);
   auto last = bed.events(run).back().seq;
   ASSERT_GT(last, 300u);
@@ -186,7 +195,7 @@ TEST(LoopWatch, AnEndIsToldWhenItIsDurable) {
   bed.commit();
   bed.land();
   EXPECT_EQ(told, 0);
-  bed.sleep();
+  bed.wake();
   EXPECT_EQ(bed.state(run), RunState::completed);
   EXPECT_EQ(told, 2);
   bed.loop().when_ended(run, [&] { ++told; });

@@ -53,15 +53,15 @@ TEST(LoopChild, AFailureIsTheTasksAndIsRetriedAsANewRun) {
   Bed bed;
   bed.define(kChild);
   auto& w = bed.worker(1);
-  RunId run = bed.submit(bed.define(
-      parent("{workflow: child}", ", retry: {max_attempts: 2, backoff: 1s..1s}")));
+  RunId run = bed.submit(
+      bed.define(parent("{workflow: child}", ", retry: {max_attempts: 2, backoff: 1s..1s}")));
   w.fail(RunId(2), "x");
   bed.settle();
   EXPECT_EQ(bed.state(RunId(2)), RunState::failed);
   EXPECT_EQ(bed.task(run, "sub"), TaskState::retrying);
   bed.crash();
   bed.settle();
-  bed.sleep();
+  bed.wake();
   ASSERT_TRUE(w.holds(RunId(3), "x"));
   w.fail(RunId(3), "x");
   bed.settle();
@@ -162,7 +162,8 @@ tasks: {z: {action: sleep, with: {for: "${{ format('{0}s', inputs.s) }}"}}}
     bed.post_submit({.workflow = id, .inputs = Json::object().set("s", 1 + (i * 7919) % kRuns)});
   }
   bed.settle();
-  for (int i = 0; i < 20; ++i) bed.settle();  // memory is given back a step at a time
+  for (int i = 0; i < 20; ++i)
+    bed.settle();  // memory is given back a step at a time
   EXPECT_LT(bed.statistics().cache_bytes, 128u << 10);
   int ended = 0;
   Time last = kNoTime;
@@ -175,7 +176,7 @@ tasks: {z: {action: sleep, with: {for: "${{ format('{0}s', inputs.s) }}"}}}
     bed.advance(std::chrono::seconds(1000));
     EXPECT_EQ(ended, i + 999);
   }
-  EXPECT_FALSE(bed.sleep());
+  EXPECT_FALSE(bed.wake());
   EXPECT_EQ(bed.statistics().open_runs, 0u);
 }
 

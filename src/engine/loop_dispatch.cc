@@ -75,14 +75,17 @@ void Loop::count_resources(Entry& entry) {
 
 void Loop::dispatch() {
   std::size_t wanted = 0;
-  for (const auto& [id, worker] : workers_) wanted += worker.credits;
+  for (const auto& [id, worker] : workers_)
+    wanted += worker.credits;
   auto& given_out = open_->effects.assignments;
   if (std::size_t most = given_out.size() + std::min(wanted, ready_.size());
       most > given_out.capacity()) {
     given_out.reserve(most);
   }
-  // A claim can bring tasks to lanes that were passed: an expression fails, and others go on for it.
-  while (dispatch_pass()) {}
+  // A claim can bring tasks to lanes that were passed: an expression fails, and others go on for
+  // it.
+  while (dispatch_pass()) {
+  }
 }
 
 // Returns whether lanes must be looked at again.
@@ -138,7 +141,7 @@ bool Loop::claim_front(ReadyLane& lane, WorkerId to, std::uint32_t room) {
   ctx_.effects = &open_->effects;
   std::uint32_t given = core::decide(run, core::Claim{item.lane, to, n}, ctx_);
   worker.credits -= given;
-  worker.busy += given;
+  worker.busy += static_cast<std::int32_t>(given);
   after(entry);
   drain_followups();
   return given < there;

@@ -17,8 +17,8 @@ Json day(const char* d) { return Json::object().set("day", d); }
 
 std::string keyed(const char* conflict, int limit = 1) {
   return str("pawl: 1\nname: keyed\ninputs: {day: {type: string}}\n",
-             "concurrency: {key: \"${{ inputs.day }}\", limit: ", limit, ", on_conflict: ", conflict,
-             "}\ntasks: {a: {action: noop}}\n");
+             "concurrency: {key: \"${{ inputs.day }}\", limit: ", limit,
+             ", on_conflict: ", conflict, "}\ntasks: {a: {action: noop}}\n");
 }
 
 std::string needs_gpu(int amount) {
@@ -68,7 +68,7 @@ TEST(LoopResources, EveryKindOfEndReleases) {
   w.fail(run, "a");
   bed.settle();
   EXPECT_EQ(used(run), 0u);
-  bed.sleep();  // its second attempt
+  bed.wake();  // its second attempt
   ASSERT_EQ(used(run), 1u);
   w.release(run, "a");
   bed.settle();
@@ -109,7 +109,8 @@ TEST(LoopKeys, WaitInOrder) {
   Bed bed;
   auto id = bed.define(keyed("queue"));
   auto& w = bed.worker(9);
-  RunId a = bed.submit(id, day("mon")), b = bed.submit(id, day("mon")), c = bed.submit(id, day("mon"));
+  RunId a = bed.submit(id, day("mon")), b = bed.submit(id, day("mon")),
+        c = bed.submit(id, day("mon"));
   RunId other = bed.submit(id, day("tue"));
   EXPECT_EQ(bed.state(a), RunState::running);
   EXPECT_EQ(bed.state(b), RunState::pending);
@@ -128,7 +129,8 @@ TEST(LoopKeys, LimitsAboveOneAndRaisedLimits) {
   auto id = bed.define(keyed("queue", 2));
   auto& w = bed.worker(9);
   std::vector<RunId> runs;
-  for (int i = 0; i < 5; ++i) runs.push_back(bed.submit(id, day("mon")));
+  for (int i = 0; i < 5; ++i)
+    runs.push_back(bed.submit(id, day("mon")));
   EXPECT_EQ(w.held().size(), 2u);
   w.complete_all();  // two places at once
   bed.settle();
@@ -170,7 +172,8 @@ TEST(LoopKeys, CancelAndPauseWhileWaiting) {
   Bed bed;
   auto id = bed.define(keyed("queue"));
   auto& w = bed.worker(9);
-  RunId a = bed.submit(id, day("mon")), b = bed.submit(id, day("mon")), c = bed.submit(id, day("mon"));
+  RunId a = bed.submit(id, day("mon")), b = bed.submit(id, day("mon")),
+        c = bed.submit(id, day("mon"));
   ASSERT_TRUE(bed.command(b, core::Cancel{"me"}).ok());
   EXPECT_EQ(bed.state(b), RunState::cancelled);
   ASSERT_TRUE(bed.command(c, core::Pause{"me"}).ok());
@@ -192,7 +195,8 @@ TEST(LoopKeys, ARestartKeepsHoldersAndTheOrderOfWaiters) {
   auto id = bed.define(keyed("queue"));
   auto& w = bed.worker(9);
   std::vector<RunId> runs;
-  for (int i = 0; i < 6; ++i) runs.push_back(bed.submit(id, day("mon")));
+  for (int i = 0; i < 6; ++i)
+    runs.push_back(bed.submit(id, day("mon")));
   for (RunId run : runs) {
     bed.crash(true);
     bed.settle();

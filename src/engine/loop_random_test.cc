@@ -1,5 +1,5 @@
-// Random workflows through random crashes, failed commits and failed reads. Each seed draws its own mix
-// and leaves some kinds of trouble out; a failing seed repeats exactly.
+// Random workflows through random crashes, failed commits and failed reads. Each seed draws its own
+// mix and leaves some kinds of trouble out; a failing seed repeats exactly.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -63,6 +63,16 @@ struct Tally {
   std::set<std::string> states;
 };
 
+// Whoever pauses a run resumes it.
+void resume_all(Bed& bed) {
+  for (std::int64_t i = 1; i <= bed.plain_store().last_run_id()->value; ++i) {
+    auto run = bed.stored(RunId(i));  // a submission that was lost leaves its number out
+    if (run && run->state == core::RunState::paused) {
+      (void)bed.command(run->id, core::Resume_{"me"});
+    }
+  }
+}
+
 void play_seed(std::uint64_t seed, Tally& tally) {
   Random r = Random::stream(seed, "mix");
   BedOptions o;
@@ -84,11 +94,13 @@ void play_seed(std::uint64_t seed, Tally& tally) {
         return w.complete(a.fence.run, a.path, Json::object().set("n", 1));
     }
   });
-  for (std::uint64_t i = 0; i <= r.below(3); ++i) bed.worker(static_cast<std::uint32_t>(1 + r.below(3)));
+  for (std::uint64_t i = 0; i <= r.below(3); ++i)
+    bed.worker(static_cast<std::uint32_t>(1 + r.below(3)));
   play.define("pawl: 1\nname: leaf\ntasks: {x: {action: noop}}\n");
   for (std::uint64_t i = 0; i <= r.below(3); ++i) {
     auto id = play.define(random_workflow(r, static_cast<int>(i)));
-    for (std::uint64_t n = 0; n <= r.below(3); ++n) play.submit(id, Json::object(), str(i, "-", n));
+    for (std::uint64_t n = 0; n <= r.below(3); ++n)
+      play.submit(id, Json::object(), str(i, "-", n));
   }
   int left = 6;
   play.disturb = [&] {
@@ -113,26 +125,17 @@ void play_seed(std::uint64_t seed, Tally& tally) {
         bed.settle();
     }
   };
-  // Whoever pauses a run resumes it, however often it takes.
   auto problems = play.to_the_end();
   for (int i = 0; people && i < 5 && !problems.empty(); ++i) {
-    for (RunId run : play.runs()) {
-      if (run && bed.state(run) == core::RunState::paused) {
-        (void)bed.command(run, core::Resume_{"me"});
-      }
-    }
-    for (std::int64_t c = 1; c <= bed.plain_store().last_run_id()->value; ++c) {
-      if (bed.state(RunId(c)) == core::RunState::paused) {
-        (void)bed.command(RunId(c), core::Resume_{"me"});
-      }
-    }
+    resume_all(bed);
     problems = play.to_the_end();
   }
   ASSERT_THAT(problems, IsEmpty()) << "seed " << seed;
   tally.crashes += bed.crashes();
   tally.faults += bed.store().faults();
   tally.commits += bed.store().commits();
-  for (RunId run : play.runs()) tally.states.insert(to_string(bed.state(run)));
+  for (RunId run : play.runs())
+    tally.states.insert(to_string(bed.state(run)));
 }
 
 TEST(LoopRandom, ComesToAnEndWhateverHappens) {

@@ -32,7 +32,8 @@ void Loop::settle(std::unique_ptr<Flight> flight, const Status& outcome) {
       admit_to_cache(entry);
     }
   }
-  for (const auto& key : flight->batch.keys) keys_in_flight_.erase(key.key);
+  for (const auto& key : flight->batch.keys)
+    keys_in_flight_.erase(key.key);
   for (const auto& row : flight->batch.workflows) {
     auto newest = workflows_in_flight_.find(row.name);
     if (newest->second.id == row.id) workflows_in_flight_.erase(newest);
@@ -45,14 +46,17 @@ void Loop::settle(std::unique_ptr<Flight> flight, const Status& outcome) {
 }
 
 void Loop::deliver(Flight& flight) {
-  for (auto& call : flight.outcomes) call(Status{});
-  for (auto& [done, result] : flight.answers) done(std::move(result));
+  for (auto& call : flight.outcomes)
+    call(Status{});
+  for (auto& [done, result] : flight.answers)
+    done(std::move(result));
   auto link_of = [&](WorkerId id) {
     auto w = workers_.find(id);
     return w == workers_.end() ? nullptr : w->second.link;
   };
   std::map<WorkerId, std::vector<core::Fence>> receipts;
-  for (const auto& [worker, fence] : flight.receipts) receipts[worker].push_back(fence);
+  for (const auto& [worker, fence] : flight.receipts)
+    receipts[worker].push_back(fence);
   for (auto& [worker, fences] : receipts) {
     if (auto link = link_of(worker)) link->recorded(std::move(fences));
   }
@@ -75,12 +79,14 @@ void Loop::deliver(Flight& flight) {
       if (!s.run || s.run == run) s.subscriber->on_events(run, events);
     }
   }
-  for (auto& call : flight.calls) call();
-  for (auto& [run, call] : flight.ends) call();
+  for (auto& call : flight.calls)
+    call();
+  for (auto& [run, call] : flight.ends)
+    call();
 }
 
-// Each worker's in one call, in the order they were given. A worker that left meanwhile gets nothing:
-// what it was given came back when it left.
+// Each worker's in one call, in the order they were given. A worker that left meanwhile gets
+// nothing: what it was given came back when it left.
 void Loop::assign(Flight& flight) {
   std::map<WorkerId, std::vector<core::Assignment>> batches;
   for (auto& [worker, assignment] : flight.effects.assignments) {

@@ -33,7 +33,8 @@ Status Loop::start() {
     if (images.size() < kScanStep) break;
   }
   // A key that was free when the engine died is given on now.
-  for (const auto& name : keys_.names()) give_key(name);
+  for (const auto& name : keys_.names())
+    give_key(name);
   drain_followups();
   if (!doomed_.ok()) return doomed_;
   return {};
@@ -60,7 +61,8 @@ void Loop::scan_step() {
   scanning_ = false;
   // What a worker says it holds and no run knows of is history.
   for (const auto& [run, fences] : held_) {
-    for (const auto& [fence, worker] : fences) open_->effects.refused.push_back({worker, fence});
+    for (const auto& [fence, worker] : fences)
+      open_->effects.refused.push_back({worker, fence});
   }
   held_.clear();
 }

@@ -38,7 +38,8 @@ void Loop::tell_missed(const core::Run& run) {
   if (run.tail_first > told + 1) {
     auto chunks = store_.read_events(run.id, told);
     if (!chunks.ok()) return doom(chunks.error());
-    for (const auto& c : *chunks) take(c.bytes, c.first_seq);
+    for (const auto& c : *chunks)
+      take(c.bytes, c.first_seq);
   }
   take(run.tail, run.tail_first);
   if (!events.empty()) open_->events.emplace_back(run.id, std::move(events));
@@ -56,7 +57,8 @@ void Loop::unsubscribe(std::uint64_t number) {
 void Loop::when_ended(RunId id, std::function<void()> call) {
   bool open = true;
   Status seen = look(id, [&](const core::Run& run) { open = !is_final(run.state); });
-  if (!seen.ok() && seen.error().code != Errc::not_found) {  // it is read when the store works again
+  if (!seen.ok() &&
+      seen.error().code != Errc::not_found) {  // it is read when the store works again
     unread_.insert(id);
     stall(seen.error());
     trouble_reading_ = true;
@@ -86,8 +88,9 @@ core::Situation Loop::situation(RunId id) {
       core::Situation::QueueUse use{lane.queue, 0, 0};
       for (const auto& [worker, w] : workers_) {
         if (!w.serves(lane.queue)) continue;
-        use.slots += w.credits + w.busy;
-        use.busy += w.busy;
+        auto busy = static_cast<std::uint32_t>(std::max(w.busy, 0));
+        use.slots += w.credits + busy;
+        use.busy += busy;
       }
       s.queues.push_back(std::move(use));
     }

@@ -68,7 +68,8 @@ TEST(Loop, ManySubmissionsShareACommit) {
   auto id = bed.define(kOne);
   auto before = bed.store().commits();
   std::vector<Bed::Answer> answers;
-  for (int i = 0; i < 100; ++i) answers.push_back(bed.post_submit({.workflow = id}));
+  for (int i = 0; i < 100; ++i)
+    answers.push_back(bed.post_submit({.workflow = id}));
   bed.settle();
   EXPECT_EQ(bed.store().commits(), before + 1);
   for (std::size_t i = 0; i < answers.size(); ++i) {
@@ -79,7 +80,8 @@ TEST(Loop, ManySubmissionsShareACommit) {
 TEST(Loop, GivesOutNoMoreThanWasOffered) {
   Bed bed;
   auto id = bed.define(kOne);
-  for (int i = 0; i < 50; ++i) bed.submit(id);
+  for (int i = 0; i < 50; ++i)
+    bed.submit(id);
   auto& first = bed.worker(3);
   auto& second = bed.worker(0);
   EXPECT_EQ(first.held().size(), 3u);
@@ -144,7 +146,8 @@ TEST(Loop, AWideRunDoesNotStarveANarrowOne) {
 
 TEST(Loop, ARunOfManyQueuesListsThemAll) {
   std::string text = "pawl: 1\nname: many\ntasks:\n";
-  for (int i = 0; i < 80; ++i) text += str("  t", i, ": {action: noop, queue: q", i, "}\n");
+  for (int i = 0; i < 80; ++i)
+    text += str("  t", i, ": {action: noop, queue: q", i, "}\n");
   Bed bed;
   bed.submit(bed.define(text));
   // Nobody serves q63; what stands behind it in the run is served all the same.
@@ -207,7 +210,8 @@ TEST(Loop, AnAssignmentToAWorkerThatLeftMeanwhileReachesNobodyElse) {
 
 TEST(Loop, IdempotencyKeys) {
   Bed bed;
-  auto id = bed.define("pawl: 1\nname: i\ninputs: {n: {type: integer}}\ntasks: {a: {action: noop}}\n");
+  auto id =
+      bed.define("pawl: 1\nname: i\ninputs: {n: {type: integer}}\ntasks: {a: {action: noop}}\n");
   auto ask = [&](int n, const char* key) {
     return bed.post_submit(
         {.workflow = id, .inputs = Json::object().set("n", n), .idempotency_key = key});
@@ -215,7 +219,7 @@ TEST(Loop, IdempotencyKeys) {
   auto first = ask(1, "k"), same = ask(1, "k"), other = ask(2, "k");  // in one flight
   bed.decide();
   bed.take();
-  auto flying = ask(1, "k"), other_flying = ask(2, "k");               // while it is out
+  auto flying = ask(1, "k"), other_flying = ask(2, "k");  // while it is out
   bed.decide();
   bed.commit();
   bed.land();

@@ -1,7 +1,8 @@
-// When the store fails. A flight that could not be committed is undone: what it touched is dropped from
-// memory, callers are told, and the loop stalls. While it stalls nothing is decided: workers' requests
-// wait in order. After a while, or when a caller asks for something, it tries again: it reads the
-// dropped runs, and so learns whether the commit was done after all, and goes on from what they say.
+// When the store fails. A flight that could not be committed is undone: what it touched is dropped
+// from memory, callers are told, and the loop stalls. While it stalls nothing is decided: workers'
+// requests wait in order. After a while, or when a caller asks for something, it tries again: it
+// reads the dropped runs, and so learns whether the commit was done after all, and goes on from
+// what they say.
 #include <algorithm>
 
 #include "base/log.h"
@@ -38,11 +39,13 @@ void Loop::fail(Flight& flight, const Status& outcome) {
   probe_ = true;
   stall(outcome.error());
   for (Flight* f : {&flight, dropped.get()}) {
-    for (auto& call : f->outcomes) call(outcome);
+    for (auto& call : f->outcomes)
+      call(outcome);
     for (auto& [done, result] : f->answers) {
       done(result.ok() ? Result<RunId>(outcome.error()) : std::move(result));
     }
-    for (auto& call : f->calls) call();
+    for (auto& call : f->calls)
+      call();
   }
 }
 
@@ -50,21 +53,24 @@ void Loop::undo(Flight& f) {
   for (auto& [worker, assignment] : f.effects.assignments) {
     if (auto w = workers_.find(worker); w != workers_.end()) {
       ++w->second.credits;
-      if (w->second.busy > 0) --w->second.busy;
+      --w->second.busy;
     }
-    drop(assignment.fence.run);  // also where it is delivered for the second time, and touches nothing
+    drop(assignment.fence
+             .run);  // also where it is delivered for the second time, and touches nothing
     doubtful_[assignment.fence.run].emplace_back(worker, std::move(assignment));
   }
-  for (const auto& c : f.effects.cancels) drop(c.fence.run);
+  for (const auto& c : f.effects.cancels)
+    drop(c.fence.run);
   for (const auto& [worker, fence] : f.adopted) {
     auto w = workers_.find(worker);
     if (w == workers_.end()) continue;
-    if (w->second.busy > 0) --w->second.busy;
+    --w->second.busy;
     held_[fence.run].emplace_back(fence, worker);
   }
   for (Request& r : f.replay) {
     if (auto* t = std::get_if<TakeReports>(&r.body)) {
-      if (auto w = workers_.find(t->worker); w != workers_.end()) w->second.busy += t->ended;
+      if (auto w = workers_.find(t->worker); w != workers_.end())
+        w->second.busy += static_cast<std::int32_t>(t->ended);
     }
     replay_.push_back(std::move(r));
   }
@@ -76,7 +82,8 @@ void Loop::undo(Flight& f) {
     plans_.erase(row.id);
     workflows_in_flight_.erase(row.name);
   }
-  for (const auto& key : f.batch.keys) keys_in_flight_.erase(key.key);
+  for (const auto& key : f.batch.keys)
+    keys_in_flight_.erase(key.key);
   for (const auto& [run, events] : f.events) {
     missed_.try_emplace(run, events.front().seq - 1);  // the first flight's count
   }
@@ -84,7 +91,8 @@ void Loop::undo(Flight& f) {
     end_calls_[run].push_back(std::move(call));
     unread_.insert(run);
   }
-  for (RunId id : f.touched) drop(id);
+  for (RunId id : f.touched)
+    drop(id);
 }
 
 // Back to what the store has of a run: everything derived from the lost state is taken back.
@@ -130,7 +138,8 @@ void Loop::try_again() {
   }
   auto again = std::move(replay_);
   replay_.clear();
-  for (Request& r : again) stalled_ ? postpone(r) : take(r);
+  for (Request& r : again)
+    stalled_ ? postpone(r) : take(r);
 }
 
 // Error: it cannot be read now.
@@ -149,7 +158,8 @@ Status Loop::restore(RunId id) {
     if (!ended) return {};
   }
   if (auto it = end_calls_.find(id); it != end_calls_.end()) {
-    for (auto& call : it->second) open_->ends.emplace_back(id, std::move(call));
+    for (auto& call : it->second)
+      open_->ends.emplace_back(id, std::move(call));
     end_calls_.erase(it);
   }
   if (!scanning_) refuse_held(id);
@@ -165,7 +175,8 @@ void Loop::postpone(Request& request) {
   } else if (auto* inspect = std::get_if<InspectRun>(&request.body)) {
     take_inspect(*inspect, std::move(request.done));
   } else if (auto* define = std::get_if<RegisterWorkflow>(&request.body)) {
-    open_->calls.push_back([f = std::move(define->registered), error = trouble_.error()] { f(error); });
+    open_->calls.push_back(
+        [f = std::move(define->registered), error = trouble_.error()] { f(error); });
   } else {
     answer(std::move(request.done), trouble_.error());
   }

@@ -14,13 +14,16 @@ void Loop::take_join(JoinWorker& j) {
   any_joined_ = true;
   next_worker_id_ = std::max(next_worker_id_, j.worker.value + 1);
   open_->batch.meta.emplace_back("next_worker", str(next_worker_id_));
-  for (const core::Fence& f : j.held) held_[f.run].emplace_back(f, j.worker);
+  for (const core::Fence& f : j.held)
+    held_[f.run].emplace_back(f, j.worker);
   w.busy = 0;
   auto orphans = std::move(orphans_);
   orphans_.clear();
-  for (RunId id : orphans) reconcile_now(id);
+  for (RunId id : orphans)
+    reconcile_now(id);
   if (scanning_) return;
-  for (const core::Fence& f : j.held) reconcile_now(f.run);  // runs that were read before it came
+  for (const core::Fence& f : j.held)
+    reconcile_now(f.run);  // runs that were read before it came
 }
 
 void Loop::reconcile_now(RunId id) {
@@ -65,7 +68,7 @@ void Loop::take_reports(TakeReports& r) {
     // Its flight had failed, and was recorded all the same: there is nothing to refuse.
     if (recorded) open_->effects.refused.pop_back();
     if (last && (s.ok() || recorded)) {
-      if (w->second.busy > 0) --w->second.busy;
+      --w->second.busy;
       if (owed > 0) --owed;
       ++r.ended;
     }
@@ -78,7 +81,7 @@ void Loop::take_reports(TakeReports& r) {
   }
   if (!unread.empty()) {
     std::erase_if(r.reports, [](const core::Report& report) { return !report.fence.run; });
-    replay_.push_back({TakeReports{r.worker, std::move(unread)}, {}});
+    replay_.push_back({TakeReports{r.worker, std::move(unread), 0, owed}, {}});
     trouble_reading_ = true;
     stall(Error(trouble_.error()));
   }
@@ -101,7 +104,8 @@ void Loop::take_leave(LeaveWorker& l) {
   entries_.for_each([&](RunId id, const Entry& entry) {
     if (!entry.run) return;  // evicted: nothing of it is leased
     std::uint32_t leased = 0;
-    for (const core::Lane& lane : entry.run->lanes) leased += lane.leased;
+    for (const core::Lane& lane : entry.run->lanes)
+      leased += lane.leased;
     if (leased > 0 && !is_final(entry.run->state)) ids.push_back(id);
   });
   std::sort(ids.begin(), ids.end());
