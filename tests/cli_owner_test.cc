@@ -170,5 +170,62 @@ TEST_F(CliOwner, LogsAreFollowedToTheEnd) {
   EXPECT_EQ(followed.out, "working\ngot go\n");
 }
 
+TEST(CliReading, EveryViewOfAFailedRun) {
+  Place place;
+  place.write("w.yaml", R"(
+pawl: 1
+name: failing
+tasks:
+  ok: {action: noop}
+  boom: {needs: [ok], action: shell, run: "seq 30; echo no such table >&2; exit 4"}
+  after: {needs: [boom], action: noop}
+)");
+  auto run = place.pawl({"run", "w.yaml", "--progress", "none"});
+  EXPECT_EQ(run.code, 3);
+  EXPECT_THAT(run.err, HasSubstr("  boom, attempt 1: exited with code 4\n"));
+  EXPECT_THAT(run.err, HasSubstr("  | 30\n"));
+  EXPECT_THAT(run.err, testing::Not(HasSubstr("  | 10\n")));  // the last twenty lines, no more
+  EXPECT_THAT(run.err, HasSubstr("  pawl retry 1"));
+  auto show = place.pawl({"show", "failing"});
+  EXPECT_EQ(show.code, 0);
+  EXPECT_THAT(show.out, HasSubstr("exited with code 4: no such table"));
+  EXPECT_THAT(place.pawl({"why", "1", "after"}).out, HasSubstr("boom failed"));
+  EXPECT_THAT(place.pawl({"graph", "1", "-o", "mermaid"}).out, HasSubstr("n0 --> n1"));
+  EXPECT_THAT(place.pawl({"history", "1", "--json"}).out, HasSubstr("\"state\":\"failed\""));
+  EXPECT_EQ(place.pawl({"ls", "-q", "--state", "failed"}).out, "1\n");
+  for (const char* command : {"ls", "show", "why", "history", "graph"}) {
+    std::vector<std::string> words = {command, "--json"};
+    if (words.front() != "ls") words.emplace_back("@last");
+    EXPECT_FALSE(place.pawl(words).json().is_null()) << command;
+  }
+  EXPECT_EQ(place.pawl({"wait", "1"}).code, 3);
+  EXPECT_EQ(place.pawl({"retry", "1"}).code, 0);
+  EXPECT_EQ(place.pawl({"wait", "1"}).code, 9);  // nobody carries it on
+  EXPECT_EQ(place.pawl({"watch", "1"}).code, 3);
+  EXPECT_EQ(place.pawl({"schema"}).json()["type"].as_string(), "object");
+}
+
+TEST(CliReading, PlanStartsNothing) {
+  Place place;
+  place.write("w.yaml", R"(
+pawl: 1
+name: planned
+inputs: {day: {type: string, required: true}}
+tasks:
+  list: {action: noop}
+  group: {needs: [list], tasks: {x: {action: noop}, y: {needs: [x], action: noop}}}
+  last: {needs: [group], action: gate, with: {question: Go?}}
+finally: {tidy: {action: noop}}
+)");
+  auto plan = place.pawl({"plan", "w.yaml", "--json"});
+  EXPECT_EQ(plan.code, 0) << plan.err;
+  std::string waves;
+  for (const auto& task : plan.json()["tasks"].as_array()) {
+    waves += str(task["wave"].as_integer(), task["name"].as_string(), ' ');
+  }
+  EXPECT_EQ(waves, "1list 2group 2group.x 3group.y 4last 5tidy ");
+  EXPECT_FALSE(file_exists(place.file(".pawl")));
+}
+
 }  // namespace
 }  // namespace pawl::e2e

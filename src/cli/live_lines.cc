@@ -159,7 +159,8 @@ std::string task_line(const LiveInput& in, const Term& term, const RunView::Task
   line.add(" ").add(mark(term, task.state), m.style).add(" ");
   bool gate = task.state == TaskState::waiting && task.reason == core::Reason::gate;
   if (gate && term.width < 60) {  // the command names the task
-    add_gate(line, task, in.view.head().run.value, "", term);
+    auto run = in.view.head().run.value;
+    line.add(str("pawl approve ", run, ' ', clean_line(task.path)), Style::bold);
     return line.text();
   }
   line.add(pad_right(truncate(clean_line(task.path), name_width, term.utf8), name_width)).gap();

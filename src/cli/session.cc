@@ -36,7 +36,7 @@ std::uint32_t default_slots() {
 
 Result<std::vector<std::pair<std::string, std::uint32_t>>> resources(const Ask& ask) {
   std::vector<std::pair<std::string, std::uint32_t>> out;
-  if (ask.args.command->name != "run" && ask.args.command->name != "watch") return out;
+  if (!ask.takes("resource")) return out;
   for (const auto& [name, text] : ask.args.pairs("resource")) {
     std::uint32_t n = 0;
     auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), n);
@@ -161,7 +161,7 @@ Status Session::own(const Ask& ask, Access access) {
     w.data_dir = directory_;
     w.slots = 0;
     if (access == Access::carry) {
-      auto slots = ask.args.integer("slots");
+      auto slots = ask.takes("slots") ? ask.args.integer("slots") : std::nullopt;
       w.slots = slots ? static_cast<std::uint32_t>(std::clamp<std::int64_t>(*slots, 1, 100'000))
                       : default_slots();
       w.processes = w.slots;

@@ -98,7 +98,9 @@ std::string next_commands(const Facts& f, RunId run) {
 
 }  // namespace
 
-bool fail_on_warning(const Ask& ask) { return ask.text("fail-on") == "warning"; }
+bool fail_on_warning(const Ask& ask) {
+  return ask.takes("fail-on") && ask.text("fail-on") == "warning";
+}
 
 TaskId culprit(const core::Run& run) {
   auto first = [&](core::TaskState state) {

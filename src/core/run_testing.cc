@@ -254,6 +254,7 @@ void TestRun::stopped(std::string_view path, bool unconfirmed) {
 void TestRun::lose(std::string_view path) { EXPECT_TRUE(requeue({{held(path).fence}, true}).ok()); }
 
 Status TestRun::requeue(Requeue r) { return decide_one(r); }
+Status TestRun::adopt(Adopt a) { return decide_one(a); }
 Status TestRun::pause(std::string by) { return decide_one(Pause{std::move(by)}); }
 Status TestRun::resume(std::string by) { return decide_one(Resume_{std::move(by)}); }
 Status TestRun::cancel(std::string by) { return decide_one(Cancel{std::move(by)}); }

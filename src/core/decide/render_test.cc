@@ -14,8 +14,11 @@ tasks:
   train:
     needs: [list]
     run: ./train --epochs "$EPOCHS"
-    env: {EPOCHS: "${{ inputs.epochs }}", LR: "${{ params.lr }}", TOKEN: "${{ secrets.token }}", OFF: "${{
-      tasks.list.outputs.none }}"}
+    env:
+      EPOCHS: "${{ inputs.epochs }}"
+      LR: "${{ params.lr }}"
+      TOKEN: "${{ secrets.token }}"
+      OFF: "${{ tasks.list.outputs.none }}"
     params: {lr: 0.5}
     cwd: "day-${{ inputs.epochs }}"
     retry: {max_attempts: 2}
