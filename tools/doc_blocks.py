@@ -8,7 +8,7 @@
                   print (both streams) must be what stands below: `...` in a line is any text, a
                   line `...` any lines. `# exits 3` ends a command whose exit code is not 0
 
-Every other block (sh, text, json) is for readers.
+Every other block (sh, text, json) is for readers. Links to files of the tree must lead somewhere.
 """
 import re
 import shutil
@@ -84,7 +84,18 @@ def run_command(pawl, folder, command, where):
                        f"\nbut it prints\n{printed}")
 
 
+def dead_links(page):
+    """Relative links of a page that lead to no file."""
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.S)
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    return [link for link in links if not re.match(r"[a-z]+:|#", link) and
+            not (page.parent / link.split("#")[0]).exists()]
+
+
 def check_page(pawl, folder, root, page):
+    dead = dead_links(page)
+    if dead:
+        raise Mismatch("links that lead nowhere: " + ", ".join(dead))
     shutil.copytree(root / "examples", folder / "examples")
     for block in blocks_of(page.read_text()):
         where = f"line {block.line}"
