@@ -151,6 +151,8 @@ void bench_store(Report& report) {
       p99.push_back(a.commit.p99_us / b.commit.p99_us);
       over_sync.push_back(a.commit.p50_us - probe_fdatasync(scratch.path(), 400).p50_us);
     }
+    bool gated =
+        batch == 1024;  // the size the figure is defined at; the others show its neighbours
     auto label = str("B8 batch ", batch, ": ");
     report.add({.name = label + "insert",
                 .value = median(inserted),
@@ -164,18 +166,21 @@ void bench_store(Report& report) {
                 .value = median(insert),
                 .unit = "ratio",
                 .floor = 0.8,
-                .moonshot = 1.0});
+                .moonshot = 1.0,
+                .measured_only = !gated});
     report.add({.name = label + "update / raw",
                 .value = median(update),
                 .unit = "ratio",
                 .floor = 0.8,
-                .moonshot = 1.0});
+                .moonshot = 1.0,
+                .measured_only = !gated});
     report.add({.name = label + "commit p99 / raw",
                 .value = median(p99),
                 .unit = "ratio",
                 .floor = 1.3,
                 .moonshot = 1.0,
-                .lower_is_better = true});
+                .lower_is_better = true,
+                .measured_only = !gated});
     if (batch == 1) {
       report.add({.name = label + "commit p50 over one fdatasync",
                   .value = median(over_sync),

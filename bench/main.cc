@@ -19,7 +19,6 @@ void bench_store(Report&);
 void bench_timers(Report&);
 void bench_crash(Report&);
 void bench_processes(Report&);
-void bench_writer(Report&);
 void bench_footprint(Report&);
 int child_main(int argc, char** argv);
 
@@ -30,7 +29,6 @@ const std::vector<Benchmark>& benchmarks() {
       {"start", "B4: submit to start", bench_start},
       {"dag", "B5: giant DAGs", bench_dag},
       {"processes", "B6: processes", bench_processes},
-      {"writer", "B8: the writer against a raw probe", bench_writer},
       {"crash", "B7: kill -9", bench_crash},
       {"store", "B8: the store against raw SQLite", bench_store},
       {"footprint", "B17: footprint", bench_footprint},
