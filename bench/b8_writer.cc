@@ -1,11 +1,12 @@
-// B8: our writer against a raw SQLite probe that writes the same bytes, in the same batches, with plain
-// prepared statements; alternating in one run, so that the machine cancels out. The gate's own figure.
+// B8: our writer against a raw SQLite probe that writes the same bytes, in the same batches, with
+// plain prepared statements; alternating in one run, so that the machine cancels out. The gate's
+// own figure.
 #include <sqlite3.h>
 
 #include <algorithm>
 
 #include "base/text.h"
-#include "bench.h"
+#include "bench/bench.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace pawl::bench {
@@ -19,7 +20,8 @@ struct Timing {
 
 Timing timing(std::vector<double>& commits, std::size_t rows) {
   double total = 0;
-  for (double c : commits) total += c;
+  for (double c : commits)
+    total += c;
   std::sort(commits.begin(), commits.end());
   return {static_cast<double>(rows) / total, commits[commits.size() * 99 / 100] * 1e3};
 }
@@ -109,7 +111,8 @@ Timing raw(std::size_t batches) {
         auto id = static_cast<sqlite3_int64>(b * kBatch + i + 1);
         if (version == 1) {
           sqlite3_bind_int64(fixed, 1, id);
-          sqlite3_bind_blob(fixed, 2, fixed_bytes.data(), static_cast<int>(fixed_bytes.size()), SQLITE_STATIC);
+          sqlite3_bind_blob(fixed, 2, fixed_bytes.data(), static_cast<int>(fixed_bytes.size()),
+                            SQLITE_STATIC);
           step(fixed);
           sqlite3_bind_int64(insert, 1, id);
           sqlite3_bind_blob(insert, 2, state.data(), static_cast<int>(state.size()), SQLITE_STATIC);
@@ -128,7 +131,8 @@ Timing raw(std::size_t batches) {
       commits.push_back(seconds() - start);
     }
   }
-  for (auto* s : {fixed, insert, update}) sqlite3_finalize(s);
+  for (auto* s : {fixed, insert, update})
+    sqlite3_finalize(s);
   sqlite3_close(db);
   return timing(commits, batches * kBatch * 3);
 }

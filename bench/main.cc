@@ -1,10 +1,11 @@
-// Runs the benchmarks, prints a table and writes JSON: pawl_bench [--short] [--only NAME]... [--json FILE]
+// Runs the benchmarks, prints a table and writes JSON: pawl_bench [--short] [--only NAME]...
+// [--json FILE]
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 
 #include "base/fs.h"
-#include "bench.h"
+#include "bench/bench.h"
 #include "worker/spawner.h"
 
 namespace pawl::bench {
@@ -74,10 +75,14 @@ int main(int argc, char** argv) {
   std::vector<std::string> only;
   std::string json;
   for (int i = 1; i < argc; ++i) {
-    if (!std::strcmp(argv[i], "--short")) short_run = true;
-    else if (!std::strcmp(argv[i], "--only") && i + 1 < argc) only.push_back(argv[++i]);
-    else if (!std::strcmp(argv[i], "--json") && i + 1 < argc) json = argv[++i];
-    else bench::fail("usage: pawl_bench [--short] [--only NAME]... [--json FILE]");
+    if (!std::strcmp(argv[i], "--short"))
+      short_run = true;
+    else if (!std::strcmp(argv[i], "--only") && i + 1 < argc)
+      only.push_back(argv[++i]);
+    else if (!std::strcmp(argv[i], "--json") && i + 1 < argc)
+      json = argv[++i];
+    else
+      bench::fail("usage: pawl_bench [--short] [--only NAME]... [--json FILE]");
   }
   bench::Report report(short_run);
   for (const auto& b : bench::benchmarks()) {

@@ -5,6 +5,7 @@ A case is an object with these fields, all but `name` optional:
     name       what it shows
     inputs     given as -i name=value; {port} in a text is the port of `server`
     args       more arguments for `pawl run`
+    env        variables for `pawl`
     server     {"GET /path": [answer, ...]}: a server on loopback; each answer is a status or
                {"status", "body"}; the last one is repeated
     requests   what the server must have been asked, in order: {"POST /load": {part of the body}}
@@ -262,6 +263,7 @@ def result_problems(pawl, case):
 def run_case(pawl, folder, examples, file, case):
     shutil.copytree(examples, folder, dirs_exist_ok=True)
     server = Server(case["server"]) if "server" in case else None
+    pawl.env.update(case.get("env", {}))
     try:
         arguments = ["run", file, "--json"]
         port = str(server.port) if server else ""
@@ -287,6 +289,10 @@ def run_case(pawl, folder, examples, file, case):
             problems += differences(shown["tasks"], last["tasks"], "show against run --json")
         if problems:
             raise Mismatch("\n".join(problems) + "\n" + said)
+        if case.get("runs", 1):
+            found = pawl.call("doctor", "--json")
+            if found.returncode != 0:
+                raise Mismatch(f"pawl doctor finds: {found.stdout}{found.stderr}")
         wait_for("all processes to end", lambda: not pawl.strays() or pawl.strays(), 15)
     finally:
         if server:

@@ -165,6 +165,7 @@ Status Session::own(const Ask& ask, Access access) {
       w.slots = slots ? static_cast<std::uint32_t>(std::clamp<std::int64_t>(*slots, 1, 100'000))
                       : default_slots();
       w.processes = w.slots;
+      w.look_ahead = true;
     }
     owned->worker = TRY(worker::Worker::start(*owned->engine, owned->registry, std::move(w)));
     owned->identity = worker::store_identity(directory_);

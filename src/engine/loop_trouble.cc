@@ -52,8 +52,10 @@ void Loop::undo(Flight& f) {
       ++w->second.credits;
       if (w->second.busy > 0) --w->second.busy;
     }
+    drop(assignment.fence.run);  // also where it is delivered for the second time, and touches nothing
     doubtful_[assignment.fence.run].emplace_back(worker, std::move(assignment));
   }
+  for (const auto& c : f.effects.cancels) drop(c.fence.run);
   for (const auto& [worker, fence] : f.adopted) {
     auto w = workers_.find(worker);
     if (w == workers_.end()) continue;

@@ -104,10 +104,20 @@ std::vector<std::string> Play::to_the_end() {
       std::string open;
       for (TaskId t = 0; t < run->task_count(); ++t) {
         if (!is_final(run->rows[t].state)) {
-          open += str(" ", run->path(t), ":", to_string(run->rows[t].state));
+          const auto& row = run->rows[t];
+          open += str(" ", run->path(t), ":", to_string(row.state), " attempt ", row.attempt,
+                      " lease ", row.lease, " worker ", row.worker.value);
         }
       }
       problems.push_back(str("run ", runs_[i].value, " never ends: ", to_string(run->state), open));
+    }
+  }
+  if (!problems.empty()) {
+    for (const auto& w : bed_.workers()) {
+      std::string held;
+      for (const auto& f : w->held()) held += str(" ", f.run.value, "/", f.task, "/", f.attempt);
+      problems.push_back(str("worker ", w->id.value, w->present ? "" : " (gone)", " with ", w->credits,
+                             " slots free holds", held));
     }
   }
   // Each slot that was offered is free again.

@@ -175,7 +175,10 @@ class Store {
 
   // All or nothing, durable when it returns. Errors: conflict (a version), disk_full, io, corrupt,
   // unavailable. After an error nothing of the batch is visible, save that for Errc::io the outcome
-  // may be unknown: the engine then reads the runs again.
+  // may be unknown: the engine then reads the runs again. A batch may write one run several times,
+  // version after version. Rows that are there already (a run, an event chunk's first_seq, a
+  // workflow, a key) are Errc::conflict; payloads that are there are kept, log lines that are there
+  // are dropped.
   virtual Status commit(const Batch& batch) = 0;
 
   virtual Result<std::optional<RunImage>> load_run(RunId run) = 0;

@@ -37,7 +37,10 @@ Status check_state(const HeadRow& row, std::string_view state);
 // Fills name, job and labels; returns the engine's bytes, a view into `bytes`.
 Result<std::string_view> decode_fixed(RunId id, std::string_view bytes, RunHeader& header);
 
-// Of a head that may be damaged: a scan looks at these before it pays for the checksum.
+// A scan looks at these before it pays for the checksum; that its page is sound was verified when
+// the page was read.
+inline unsigned head_state(std::string_view head) { return head.empty() ? 0 : head[0] & 15; }
+inline unsigned head_verdict(std::string_view head) { return head.empty() ? 0 : head[0] >> 4 & 3; }
 inline bool head_open(std::string_view head) { return head.size() > 1 && (head[1] & 1); }
 inline bool head_constrained(std::string_view head) { return head.size() > 1 && (head[1] & 2); }
 
