@@ -220,7 +220,8 @@ finally: {tidy: {action: noop}}
   auto plan = place.pawl({"plan", "w.yaml", "--json"});
   EXPECT_EQ(plan.code, 0) << plan.err;
   std::string waves;
-  for (const auto& task : plan.json()["tasks"].as_array()) {
+  const auto shown = plan.json();
+  for (const auto& task : shown["tasks"].as_array()) {
     waves += str(task["wave"].as_integer(), task["name"].as_string(), ' ');
   }
   EXPECT_EQ(waves, "1list 2group 2group.x 3group.y 4last 5tidy ");
