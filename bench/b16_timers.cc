@@ -3,7 +3,7 @@
 #include <mutex>
 
 #include "base/text.h"
-#include "bench.h"
+#include "bench/bench.h"
 
 namespace pawl::bench {
 namespace {
@@ -20,7 +20,8 @@ void bench_timers(Report& report) {
   Bed bed(scratch.path());
   auto workflow = bed.workflow(
       "pawl: 1\nname: timers\ninputs:\n  at: {type: array}\ntasks:\n  wait:\n"
-      "    for_each: \"${{ inputs.at }}\"\n    action: sleep\n    with: {until: \"${{ item }}\"}\n");
+      "    for_each: \"${{ inputs.at }}\"\n    action: sleep\n    with: {until: \"${{ item "
+      "}}\"}\n");
   std::size_t runs = n / kPerRun;
   Random random(7);
   std::vector<RunId> ids;

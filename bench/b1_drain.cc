@@ -1,11 +1,12 @@
-// B1: a million no-op jobs, 100 bytes of JSON each, inserted beforehand, then drained: each job queued,
-// leased, done, durable, with its history kept. Growth: the same beside ten million finished ones.
+// B1: a million no-op jobs, 100 bytes of JSON each, inserted beforehand, then drained: each job
+// queued, leased, done, durable, with its history kept. Growth: the same beside ten million
+// finished ones.
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
 #include "base/text.h"
-#include "bench.h"
+#include "bench/bench.h"
 #include "core/run_codec.h"
 #include "engine/run_io.h"
 
@@ -48,8 +49,8 @@ double drain(const std::string& directory, std::size_t n) {
   Bed bed(directory);
   double first = 0;
   NoopWorker worker(*bed.engine, directory, {kSlots, {}, [&](const core::Assignment&) {
-                      if (first == 0) first = seconds();
-                    }});
+                                               if (first == 0) first = seconds();
+                                             }});
   worker.wait_for(n);
   worker.stop();
   bed.engine->stop();

@@ -4,7 +4,7 @@
 #include <mutex>
 
 #include "base/text.h"
-#include "bench.h"
+#include "bench/bench.h"
 
 namespace pawl::bench {
 namespace {
@@ -58,7 +58,8 @@ double cell(std::uint32_t in_flight, double duration, double* per_step_ms) {
     std::lock_guard lock(mutex);
     submitted = in_flight;
   }
-  for (std::uint32_t i = 0; i < in_flight; ++i) submit();
+  for (std::uint32_t i = 0; i < in_flight; ++i)
+    submit();
   std::unique_lock lock(mutex);
   idle.wait(lock, [&] { return ended == submitted; });
   double took = seconds() - start;

@@ -1,5 +1,5 @@
-// B4: from the client's submit call to the handler's entry. One at a time, then open loop at fixed rates:
-// latency counts from the intended send time, so that a stall cannot hide its own victims.
+// B4: from the client's submit call to the handler's entry. One at a time, then open loop at fixed
+// rates: latency counts from the intended send time, so that a stall cannot hide its own victims.
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "base/text.h"
-#include "bench.h"
+#include "bench/bench.h"
 
 namespace pawl::bench {
 namespace {
@@ -34,14 +34,15 @@ void cell(Report& report, double rate, std::size_t n, Figure p50, Figure p99) {
   auto workflow = bed.workflow(kJob);
   Starts starts;
   starts.entered.resize(n);
-  NoopWorker worker(*bed.engine, scratch.path(), {4096, {}, [&](const core::Assignment& a) {
-                      double now = seconds();
-                      auto i = static_cast<std::size_t>(a.input["params"]["n"].as_integer());
-                      std::lock_guard lock(starts.mutex);
-                      starts.entered[i] = now;
-                      ++starts.count;
-                      starts.changed.notify_one();
-                    }});
+  NoopWorker worker(*bed.engine, scratch.path(),
+                    {4096, {}, [&](const core::Assignment& a) {
+                       double now = seconds();
+                       auto i = static_cast<std::size_t>(a.input["params"]["n"].as_integer());
+                       std::lock_guard lock(starts.mutex);
+                       starts.entered[i] = now;
+                       ++starts.count;
+                       starts.changed.notify_one();
+                     }});
   std::vector<double> sent(n);
   double start = seconds();
   std::string payload(80, 'x');
@@ -50,7 +51,8 @@ void cell(Report& report, double rate, std::size_t n, Figure p50, Figure p99) {
     if (rate > 0) {
       sent[i] = start + static_cast<double>(i) / rate;
       // A timer's sleep is the generator's pace, not a guess at when something is done.
-      while (seconds() < sent[i]) std::this_thread::yield();
+      while (seconds() < sent[i])
+        std::this_thread::yield();
     }
     Json inputs = Json::object().set("n", i).set("payload", payload);
     bed.engine->submit_async({workflow, inputs, "", "", {}, 0, ""}, {});
@@ -62,7 +64,8 @@ void cell(Report& report, double rate, std::size_t n, Figure p50, Figure p99) {
   std::unique_lock lock(starts.mutex);
   starts.changed.wait(lock, [&] { return starts.count == n; });
   std::vector<double> ms;
-  for (std::size_t i = n / 10; i < n; ++i) ms.push_back((starts.entered[i] - sent[i]) * 1e3);
+  for (std::size_t i = n / 10; i < n; ++i)
+    ms.push_back((starts.entered[i] - sent[i]) * 1e3);
   lock.unlock();
   worker.stop();
   p50.value = percentile(ms, 0.50);

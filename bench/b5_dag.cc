@@ -2,7 +2,7 @@
 #include <malloc.h>
 
 #include "base/text.h"
-#include "bench.h"
+#include "bench/bench.h"
 
 namespace pawl::bench {
 namespace {
@@ -36,7 +36,8 @@ void wait_end(Bed& bed, RunId run, std::size_t tasks) {
   auto ended = bed.engine->wait_for_end(run, Mono::max());
   if (!ended.ok() || !*ended) fail("b5: the run did not end");
   auto s = bed.engine->inspect(run, [&](const core::Run& r) {
-    if (r.state != core::RunState::completed || r.done_count() != tasks) fail("b5: not all completed");
+    if (r.state != core::RunState::completed || r.done_count() != tasks)
+      fail("b5: not all completed");
   });
   if (!s.ok()) fail(s.error().message);
 }

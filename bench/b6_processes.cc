@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "bench.h"
+#include "bench/bench.h"
 #include "worker/worker.h"
 
 namespace pawl::bench {
@@ -20,7 +20,8 @@ double probe(std::size_t n, const std::vector<const char*>& argv) {
   unsigned running = 0;
   for (std::size_t i = 0; i < n; ++i) {
     pid_t pid;
-    if (posix_spawn(&pid, argv[0], nullptr, nullptr, const_cast<char* const*>(argv.data()), environ)) {
+    if (posix_spawn(&pid, argv[0], nullptr, nullptr, const_cast<char* const*>(argv.data()),
+                    environ)) {
       fail("b6: posix_spawn failed");
     }
     if (++running == kAtOnce) {
@@ -28,20 +29,23 @@ double probe(std::size_t n, const std::vector<const char*>& argv) {
       --running;
     }
   }
-  while (running-- > 0) waitpid(-1, nullptr, 0);
+  while (running-- > 0)
+    waitpid(-1, nullptr, 0);
   return static_cast<double>(n) / (seconds() - start);
 }
 
 double ours(std::size_t n, const std::string& task) {
   Scratch scratch("b6");
   Bed bed(scratch.path());
-  auto workflow = bed.workflow(
-      str("pawl: 1\nname: processes\ninputs:\n  n: {type: integer}\ntasks:\n  each:\n"
-          "    for_each: \"${{ range(inputs.n) }}\"\n    action: shell\n", task));
+  auto workflow =
+      bed.workflow(str("pawl: 1\nname: processes\ninputs:\n  n: {type: integer}\ntasks:\n  each:\n"
+                       "    for_each: \"${{ range(inputs.n) }}\"\n    action: shell\n",
+                       task));
   auto registry = actions::Registry::built_in();
   worker::WorkerOptions w;
   w.data_dir = scratch.path();
-  // Four processes at a time; the next ones are at hand, so that an end needs no answer to start one.
+  // Four processes at a time; the next ones are at hand, so that an end needs no answer to start
+  // one.
   w.processes = kAtOnce;
   w.slots = 4 * kAtOnce;
   auto worker = worker::Worker::start(*bed.engine, registry, w);
@@ -53,7 +57,8 @@ double ours(std::size_t n, const std::string& task) {
   double took = seconds() - start;
   if (!ended.ok() || !*ended) fail("b6: the run did not end");
   auto s = bed.engine->inspect(*id, [&](const core::Run& run) {
-    if (run.state != core::RunState::completed || run.done_count() != n + 1) fail("b6: tasks failed");
+    if (run.state != core::RunState::completed || run.done_count() != n + 1)
+      fail("b6: tasks failed");
   });
   if (!s.ok()) fail(s.error().message);
   (*worker)->drain(std::chrono::seconds(5));
@@ -72,7 +77,8 @@ void cell(Report& report, const char* what, const std::vector<const char*>& argv
     ratios.push_back(rate / ((bare + again) / 2));
   }
   std::sort(ratios.begin(), ratios.end());
-  report.add({str("B6 ", what, ", of bare posix_spawn"), ratios[ratios.size() / 2], "ratio", 0.85, 0.97});
+  report.add(
+      {str("B6 ", what, ", of bare posix_spawn"), ratios[ratios.size() / 2], "ratio", 0.85, 0.97});
   report.add({str("B6 ", what), rate, "tasks/s", 0, 0, false, true});
 }
 

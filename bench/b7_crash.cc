@@ -1,8 +1,10 @@
-// B7: kill -9 with a million queued and ten thousand running, again and again; and B17: the footprint.
+// B7: kill -9 with a million queued and ten thousand running, again and again; and B17: the
+// footprint.
 //
-// A child process owns the store and drains; it is killed at random instants. A ledger in shared memory
-// outlives it: a handler notes its entry, a subscriber notes each durable end. A handler entered for a
-// run whose end was durable would be work done twice; a submitted run without an end would be lost.
+// A child process owns the store and drains; it is killed at random instants. A ledger in shared
+// memory outlives it: a handler notes its entry, a subscriber notes each durable end. A handler
+// entered for a run whose end was durable would be work done twice; a submitted run without an end
+// would be lost.
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
@@ -12,13 +14,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "base/random.h"
 #include "base/text.h"
-#include "bench.h"
+#include "bench/bench.h"
 
 namespace pawl::bench {
 namespace {
@@ -29,9 +32,18 @@ struct Cell {
   std::atomic<std::uint8_t> entered, durable, doubled;
 };
 
+std::size_t number(std::string_view text) {
+  std::size_t n = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), n).ec != std::errc{}) {
+    fail(str("expected a number, found ", text));
+  }
+  return n;
+}
+
 Cell* map_ledger(const std::string& path, std::size_t n) {
   int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0 || ftruncate(fd, static_cast<off_t>(n * sizeof(Cell))) != 0) fail("cannot make the ledger");
+  if (fd < 0 || ftruncate(fd, static_cast<off_t>(n * sizeof(Cell))) != 0)
+    fail("cannot make the ledger");
   void* p = mmap(nullptr, n * sizeof(Cell), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   close(fd);
   if (p == MAP_FAILED) fail("cannot map the ledger");
@@ -65,7 +77,8 @@ void submit_many(Bed& bed, std::size_t n) {
     }
     (void)bed.engine->statistics();
   }
-  while (answered < n) (void)bed.engine->statistics();
+  while (answered < n)
+    (void)bed.engine->statistics();
 }
 
 struct Child {
@@ -83,7 +96,8 @@ Child start_child(const std::vector<std::string>& args) {
   if (c.pid == 0) {
     dup2(fds[1], 1);
     std::vector<char*> argv;
-    for (const auto& a : args) argv.push_back(const_cast<char*>(a.c_str()));
+    for (const auto& a : args)
+      argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
     execv("/proc/self/exe", argv.data());
     _exit(127);
@@ -114,15 +128,18 @@ double median(std::vector<double> v) {
 
 }  // namespace
 
-// --child drain DIR RUNS SLOTS: prints the moment of the first dispatch, drains, prints when all is done.
+// --child drain DIR RUNS SLOTS: prints the moment of the first dispatch, drains, prints when all is
+// done.
 // --child idle DIR N: submits N runs, prints resident bytes, waits to be killed.
 int child_main(int argc, char** argv) {
   std::string mode = argv[0], directory = argv[1];
-  auto n = static_cast<std::size_t>(std::atoll(argv[2]));
+  auto n = number(argv[2]);
   Bed bed(directory);
   if (mode == "idle") {
     std::unique_ptr<NoopWorker> worker;
-    if (n == 0) worker = std::make_unique<NoopWorker>(*bed.engine, directory, NoopWorker::Options{.slots = 4});
+    if (n == 0)
+      worker =
+          std::make_unique<NoopWorker>(*bed.engine, directory, NoopWorker::Options{.slots = 4});
     (void)bed.engine->statistics();
     std::printf("%.6f\n", seconds());
     std::fflush(stdout);
@@ -138,16 +155,16 @@ int child_main(int argc, char** argv) {
   ends->ledger = ledger;
   bed.engine->subscribe({}, ends);
   std::atomic<bool> first{true};
-  auto slots = static_cast<std::uint32_t>(std::atoll(argv[3]));
+  auto slots = static_cast<std::uint32_t>(number(argv[3]));
   NoopWorker worker(*bed.engine, directory, {slots, {}, [&](const core::Assignment& a) {
-                      if (first.exchange(false)) {
-                        std::printf("%.6f\n", seconds());
-                        std::fflush(stdout);
-                      }
-                      Cell& c = ledger[a.fence.run.value];
-                      if (c.durable) c.doubled = 1;
-                      c.entered = 1;
-                    }});
+                                               if (first.exchange(false)) {
+                                                 std::printf("%.6f\n", seconds());
+                                                 std::fflush(stdout);
+                                               }
+                                               Cell& c = ledger[a.fence.run.value];
+                                               if (c.durable) c.doubled = 1;
+                                               c.entered = 1;
+                                             }});
   for (;;) {
     auto s = bed.engine->statistics();
     if (!s.scanning && s.open_runs == 0) break;
@@ -198,9 +215,12 @@ void bench_crash(Report& report) {
     if (!others.ok() || !others->empty()) ++lost;
   }
   munmap(ledger, (n + 1) * sizeof(Cell));
-  report.add({str("B7 lost after ", kills, " kills"), static_cast<double>(lost), "runs", 0, 0, true});
-  report.add({str("B7 done twice after ", kills, " kills"), static_cast<double>(doubled), "runs", 0, 0, true});
-  report.add({str("B7 kill -9 to first dispatch, ", n, " runs open"), median(firsts), "s", 0.5, 0.1, true});
+  report.add(
+      {str("B7 lost after ", kills, " kills"), static_cast<double>(lost), "runs", 0, 0, true});
+  report.add({str("B7 done twice after ", kills, " kills"), static_cast<double>(doubled), "runs", 0,
+              0, true});
+  report.add({str("B7 kill -9 to first dispatch, ", n, " runs open"), median(firsts), "s", 0.5, 0.1,
+              true});
 }
 
 void bench_footprint(Report& report) {
@@ -219,7 +239,8 @@ void bench_footprint(Report& report) {
   Scratch scratch("b17q");
   Child c = start_child({"pawl_bench", "--child", "idle", scratch.path() + "/data", str(n)});
   read_number(c);
-  report.add({str("B17 memory with ", n, " runs queued"), read_number(c) / 1e6, "MB", 250, 150, true});
+  report.add(
+      {str("B17 memory with ", n, " runs queued"), read_number(c) / 1e6, "MB", 250, 150, true});
   end_child(c, SIGKILL);
 }
 

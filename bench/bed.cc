@@ -10,7 +10,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
-#include "bench.h"
+#include "bench/bench.h"
 #include "store/sqlite/sqlite_store.h"
 #include "worker/worker.h"
 
@@ -34,7 +34,8 @@ void fail(const std::string& message) {
   std::exit(1);
 }
 
-Scratch::Scratch(const std::string& name) : path_(str("build/bench/scratch-", name, "-", getpid())) {
+Scratch::Scratch(const std::string& name)
+    : path_(str("build/bench/scratch-", name, "-", getpid())) {
   (void)remove_tree(path_);
   if (auto made = make_dirs(path_); !made.ok()) fail(made.error().message);
 }
@@ -76,15 +77,15 @@ struct NoopWorker::Impl {
 NoopWorker::NoopWorker(core::WorkerPort& port, const std::string& directory, Options options)
     : impl_(std::make_unique<Impl>()) {
   Impl& i = *impl_;
-  i.registry.add_inline("noop", [&i, on_start = std::move(options.on_start),
-                                 output = std::move(options.output)](const core::Assignment& a,
-                                                                     core::Report& report) {
-    if (on_start) on_start(a);
-    report.outputs = output;
-    if (i.entered.fetch_add(1) + 1 < i.wanted.load()) return;
-    std::lock_guard lock(i.mutex);
-    i.changed.notify_all();
-  });
+  i.registry.add_inline(
+      "noop", [&i, on_start = std::move(options.on_start), output = std::move(options.output)](
+                  const core::Assignment& a, core::Report& report) {
+        if (on_start) on_start(a);
+        report.outputs = output;
+        if (i.entered.fetch_add(1) + 1 < i.wanted.load()) return;
+        std::lock_guard lock(i.mutex);
+        i.changed.notify_all();
+      });
   worker::WorkerOptions w;
   w.data_dir = directory;
   w.slots = options.slots;

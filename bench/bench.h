@@ -2,9 +2,9 @@
 // The benchmarks of `make bench`: each a function that adds figures to a Report.
 //
 // A figure has a floor that must hold and a moonshot that is aimed at. Everything runs on durable
-// settings on a real disk. Figures that compare with a probe are ratios of one run: the machine's mood
-// cancels out. Work is exact: a figure counts only after the store was opened again and the set of
-// finished tasks equals the set of submitted ones.
+// settings on a real disk. Figures that compare with a probe are ratios of one run: the machine's
+// mood cancels out. Work is exact: a figure counts only after the store was opened again and the
+// set of finished tasks equals the set of submitted ones.
 
 #include <functional>
 #include <memory>
@@ -74,8 +74,8 @@ struct Bed {
   WorkflowId workflow(const std::string& text);
 };
 
-// The product's own worker with a C++ handler that does nothing. Attempts are counted as their handler
-// is entered, after `on_start` has seen them.
+// The product's own worker with a C++ handler that does nothing. Attempts are counted as their
+// handler is entered, after `on_start` has seen them.
 class NoopWorker {
  public:
   struct Options {

@@ -1,10 +1,11 @@
-// Runs the benchmarks, prints a table and writes JSON: pawl_bench [--short] [--only NAME]... [--json FILE]
+// Runs the benchmarks, prints a table and writes JSON: pawl_bench [--short] [--only NAME]...
+// [--json FILE]
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 
 #include "base/fs.h"
-#include "bench.h"
+#include "bench/bench.h"
 #include "worker/spawner.h"
 
 namespace pawl::bench {
@@ -14,10 +15,10 @@ void bench_drain(Report&);
 void bench_growth(Report&);
 void bench_start(Report&);
 void bench_dag(Report&);
+void bench_store(Report&);
 void bench_timers(Report&);
 void bench_crash(Report&);
 void bench_processes(Report&);
-void bench_writer(Report&);
 void bench_footprint(Report&);
 int child_main(int argc, char** argv);
 
@@ -28,8 +29,8 @@ const std::vector<Benchmark>& benchmarks() {
       {"start", "B4: submit to start", bench_start},
       {"dag", "B5: giant DAGs", bench_dag},
       {"processes", "B6: processes", bench_processes},
-      {"writer", "B8: the writer against a raw probe", bench_writer},
       {"crash", "B7: kill -9", bench_crash},
+      {"store", "B8: the store against raw SQLite", bench_store},
       {"footprint", "B17: footprint", bench_footprint},
       {"timers", "B16: durable timers", bench_timers},
       {"growth", "growth: B1 beside a long history", bench_growth},
@@ -72,10 +73,14 @@ int main(int argc, char** argv) {
   std::vector<std::string> only;
   std::string json;
   for (int i = 1; i < argc; ++i) {
-    if (!std::strcmp(argv[i], "--short")) short_run = true;
-    else if (!std::strcmp(argv[i], "--only") && i + 1 < argc) only.push_back(argv[++i]);
-    else if (!std::strcmp(argv[i], "--json") && i + 1 < argc) json = argv[++i];
-    else bench::fail("usage: pawl_bench [--short] [--only NAME]... [--json FILE]");
+    if (!std::strcmp(argv[i], "--short"))
+      short_run = true;
+    else if (!std::strcmp(argv[i], "--only") && i + 1 < argc)
+      only.push_back(argv[++i]);
+    else if (!std::strcmp(argv[i], "--json") && i + 1 < argc)
+      json = argv[++i];
+    else
+      bench::fail("usage: pawl_bench [--short] [--only NAME]... [--json FILE]");
   }
   bench::Report report(short_run);
   for (const auto& b : bench::benchmarks()) {

@@ -109,8 +109,8 @@ struct FanOut {
 struct Lane {
   std::vector<TaskId> tasks;  // queued, oldest first; entries no longer queued are passed over
   std::size_t head = 0;
-  std::uint32_t live = 0;  // how many are queued
-  std::uint32_t leased = 0;   // how many a worker holds
+  std::uint32_t live = 0;    // how many are queued
+  std::uint32_t leased = 0;  // how many a worker holds
 };
 
 class Run {
@@ -154,6 +154,12 @@ class Run {
   std::vector<std::pair<Time, TaskId>> timers;    // a heap, earliest first; may hold stale entries
 
   // What changed since the last write.
+  struct Written {          // up to where the store has the events
+    std::uint64_t seq = 0;  // the last one's number
+    std::size_t tail = 0;   // its end in `tail`
+    Time time = kNoTime;    // what the next one's time is relative to
+  };
+  Written written;
   bool dirty = false;
   std::vector<std::uint32_t> dirty_segments;  // sorted on use, may repeat
   std::vector<TaskId> dirty_cells;            // may repeat

@@ -85,6 +85,7 @@ class TestRun {
   void lose(std::string_view path);
   Status report(Report r, WorkerId worker = WorkerId(1));
   Status requeue(Requeue r);
+  Status adopt(Adopt a);
   Status pause(std::string by = "");
   Status resume(std::string by = "");
   Status cancel(std::string by = "");

@@ -49,9 +49,7 @@ class Story {
 
  private:
   bool dead(TaskId t) const { return run_.is_child(t) && run_.fan_out_of_child(t).dead; }
-  void problem(std::string text) {
-    problems_.push_back(str("run ", run_.id.value, ": ", text));
-  }
+  void problem(std::string text) { problems_.push_back(str("run ", run_.id.value, ": ", text)); }
 
   void run_moves(const core::Event& e) {
     if (is_final(state_) && e.run_state != RunState::recovering) {
@@ -64,10 +62,11 @@ class Story {
     TaskStory& t = tasks_[e.task];
     if (is_final(t.state) && e.task_state != TaskState::pending &&
         e.task_state != TaskState::running) {
-      problem(str("task ", e.task, " went from ", to_string(t.state), " to ",
-                  to_string(e.task_state)));
+      problem(
+          str("task ", e.task, " went from ", to_string(t.state), " to ", to_string(e.task_state)));
     }
-    bool by_worker = run_.def(e.task).executor == core::Executor::worker && !run_.is_fan_out(e.task);
+    bool by_worker =
+        run_.def(e.task).executor == core::Executor::worker && !run_.is_fan_out(e.task);
     if (by_worker && e.task_state == TaskState::running) {
       if (run_.source) t.attempt = std::max(t.attempt, e.attempt - 1);  // counts on from its source
       if (e.attempt != t.attempt + 1) {
@@ -149,7 +148,8 @@ std::vector<core::Event> Bed::events(RunId run) {
     PAWL_ASSERT(events.ok());
     all.insert(all.end(), events->begin(), events->end());
   };
-  for (const auto& c : *chunks) take(c.bytes, c.first_seq);
+  for (const auto& c : *chunks)
+    take(c.bytes, c.first_seq);
   take(r->tail, r->tail_first);
   return all;
 }

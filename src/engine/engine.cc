@@ -32,8 +32,8 @@ struct Engine::Impl {
   std::condition_variable wake, commit_wake;
   std::vector<Request> inbox;
   bool stopping = false;
-  bool sleeping = false;         // the loop waits on `wake`
-  std::unique_ptr<Flight> out;   // with the committer
+  bool sleeping = false;        // the loop waits on `wake`
+  std::unique_ptr<Flight> out;  // with the committer
   bool out_done = false;
   Status out_status;
   bool committer_stop = false;
@@ -43,14 +43,24 @@ struct Engine::Impl {
   std::thread loop_thread, commit_thread;
   Mono next_housekeeping{};
 
-  void post(Request request) {
-    bool notify;
+  // False: the engine stops; whoever waits has been told.
+  bool post(Request request) {
+    bool notify, taken;
     {
       std::lock_guard lock(mutex);
-      inbox.push_back(std::move(request));
-      notify = sleeping;
+      taken = !stopping;
+      notify = taken && sleeping;
+      if (taken) inbox.push_back(std::move(request));
     }
     if (notify) wake.notify_one();
+    if (!taken) refuse(request);
+    return taken;
+  }
+
+  static void refuse(Request& request) {
+    Error stops{Errc::unavailable, "the engine is being stopped"};
+    if (request.done) request.done(stops);
+    if (auto* r = std::get_if<RegisterWorkflow>(&request.body)) r->registered(stops);
   }
 
   // Runs `body` on the loop's thread and waits for what `done` is given.
@@ -63,12 +73,12 @@ struct Engine::Impl {
 
   void call(std::function<void(Loop&)> f) {
     std::promise<void> promise;
-    post({CallLoop{[&](Loop& l) {
-            f(l);
-            promise.set_value();
-          }},
-          {}});
-    promise.get_future().wait();
+    bool taken = post({CallLoop{[&](Loop& l) {
+                         f(l);
+                         promise.set_value();
+                       }},
+                       {}});
+    if (taken) promise.get_future().wait();
   }
 
   void run_loop();
@@ -88,7 +98,8 @@ void Engine::Impl::wait_for_work(std::unique_lock<std::mutex>& lock) {
     wake.wait_for(lock, std::chrono::seconds(30), ready);
   } else {
     auto wait = due - clock->now();
-    if (wait.count() > 0) wake.wait_for(lock, std::min<Duration>(wait, std::chrono::seconds(30)), ready);
+    if (wait.count() > 0)
+      wake.wait_for(lock, std::min<Duration>(wait, std::chrono::seconds(30)), ready);
   }
   sleeping = false;
 }
@@ -200,6 +211,7 @@ void Engine::stop() {
   }
   i.wake.notify_one();
   i.loop_thread.join();
+  i.loop->end_calls_.clear();  // who waits for an end is woken
   {
     std::lock_guard lock(i.mutex);
     i.committer_stop = true;
@@ -218,7 +230,8 @@ Result<WorkflowId> Engine::register_workflow(const Definition& d) {
     return {Errc::invalid_workflow, all};
   }
   Json links = Json::object();
-  for (const auto& [file, id] : d.children) links.set(file, id.value);
+  for (const auto& [file, id] : d.children)
+    links.set(file, id.value);
   RegisterWorkflow r;
   r.row.name = parsed.workflow->name;
   r.row.text = d.text;
@@ -241,7 +254,7 @@ Result<std::shared_ptr<const core::Plan>> Engine::plan(WorkflowId id) {
     std::lock_guard lock(impl_->plans_mutex);
     if (auto it = impl_->plans.find(id); it != impl_->plans.end()) return it->second;
   }
-  Result<std::shared_ptr<const core::Plan>> found(Errc::internal, "");
+  Result<std::shared_ptr<const core::Plan>> found(Errc::unavailable, "the engine is being stopped");
   impl_->call([&](Loop& l) { found = l.plan(id); });
   if (found.ok()) {
     std::lock_guard lock(impl_->plans_mutex);
@@ -303,20 +316,43 @@ core::Situation Engine::situation(RunId run) {
 Result<bool> Engine::wait_for_end(RunId run, Mono until) {
   bool exists = false;
   TRY(inspect(run, [&](const core::Run&) { exists = true; }));
-  auto promise = std::make_shared<std::promise<void>>();
-  auto future = promise->get_future();
-  impl_->post({CallLoop{[=](Loop& l) { l.when_ended(run, [promise] { promise->set_value(); }); }}, {}});
-  auto left = until - impl_->clock->mono();
+  // Tells once: true where the run ended, false where the engine was stopped and let go of it.
+  struct Waiter {
+    std::promise<bool> ended;
+    bool told = false;
+    void tell(bool yes) {
+      if (!std::exchange(told, true)) ended.set_value(yes);
+    }
+    ~Waiter() { tell(false); }
+  };
+  auto waiter = std::make_shared<Waiter>();
+  auto future = waiter->ended.get_future();
+  (void)impl_->post(
+      {CallLoop{[run, waiter](Loop& l) { l.when_ended(run, [waiter] { waiter->tell(true); }); }},
+       {}});
+  waiter.reset();
   if (until == Mono::max()) {
     future.wait();
-    return true;
+  } else if (future.wait_for(std::max(until - impl_->clock->mono(), Duration{0})) !=
+             std::future_status::ready) {
+    return false;
   }
-  return future.wait_for(std::max(left, Duration{0})) == std::future_status::ready;
+  if (!future.get()) return {Errc::unavailable, "the engine was stopped before the run ended"};
+  return true;
 }
 
 std::uint64_t Engine::subscribe(RunId run, std::shared_ptr<Subscriber> subscriber) {
   std::uint64_t number = 0;
-  impl_->call([&](Loop& l) { number = l.subscribe(run, std::move(subscriber)); });
+  // Returns once every flight before it has landed: what the store has then, and what the
+  // subscriber is told from now on, leave no gap.
+  auto landed = std::make_shared<std::promise<void>>();
+  auto future = landed->get_future();
+  bool taken = impl_->post({CallLoop{[&](Loop& l) {
+                              number = l.subscribe(run, std::move(subscriber));
+                              l.after_commit([landed] { landed->set_value(); });
+                            }},
+                            {}});
+  if (taken) future.wait();
   return number;
 }
 void Engine::unsubscribe(std::uint64_t number) {

@@ -10,8 +10,8 @@
 //   bed.settle();
 //   EXPECT_EQ(bed.state(run), core::RunState::completed);
 //
-// One step is decide, take, commit, land. A crash may come after each: crash_at(n) throws the Loop away
-// at the n-th such boundary and starts a new one on the same store.
+// One step is decide, take, commit, land. A crash may come after each: crash_at(n) throws the Loop
+// away at the n-th such boundary and starts a new one on the same store.
 
 #include <map>
 #include <memory>
@@ -34,7 +34,7 @@ struct Ledger {
   struct Work {
     core::Fence fence;
     std::string path;
-    int given = 0;       // assignments of this very attempt
+    int given = 0;           // assignments of this very attempt
     bool completed = false;  // some worker reported it completed
     bool recorded = false;   // ... and the engine gave a receipt
   };
@@ -71,20 +71,22 @@ class ScriptedWorker final : public core::WorkerLink {
 
   WorkerId id;
   bool present = false;
-  std::uint32_t slots, credits = 0;              // credits: offered and not used
-  std::vector<core::Fence> cancelled;            // asked to stop, in order
+  std::uint32_t slots, credits = 0;    // credits: offered and not used
+  std::vector<core::Fence> cancelled;  // asked to stop, in order
   std::vector<core::Fence> refusals, receipts;
 
  private:
   friend class Bed;
-  struct Held { core::Assignment a; };
+  struct Held {
+    core::Assignment a;
+  };
   void join(std::vector<core::Fence> fences);
   core::Report final_report(RunId run, std::string_view path, core::ReportKind kind) const;
 
   Bed& bed_;
   core::WorkerInfo info_;
   std::vector<Held> held_;
-  std::vector<core::Report> unrecorded_;         // evidence: final reports without a receipt
+  std::vector<core::Report> unrecorded_;  // evidence: final reports without a receipt
 };
 
 struct BedOptions {
@@ -126,7 +128,7 @@ class Bed {
   void settle();
   void advance(Duration d);
   // To the loop's next wake, if there is one. Returns whether there was.
-  bool sleep();
+  bool wake();
 
   // -- Crashes. `outlive`: workers keep what they hold and join the new engine with it.
   void crash(bool outlive = false);

@@ -1,7 +1,8 @@
 #pragma once
-// FaultyStore: a store that fails when a test says so, around one that works. A commit can fail before
-// it was done, or after (the caller sees an error and the rows are there: outcome unknown), can be held
-// back until it is let go, and every read can fail for a while. Counts what it is asked. Thread-safe.
+// FaultyStore: a store that fails when a test says so, around one that works. A commit can fail
+// before it was done, or after (the caller sees an error and the rows are there: outcome unknown),
+// can be held back until it is let go, and every read can fail for a while. Counts what it is
+// asked. Thread-safe.
 
 #include <condition_variable>
 #include <functional>
@@ -28,9 +29,9 @@ class FaultyStore final : public store::Store {
   // Called with each batch that is about to be written.
   void on_commit(std::function<void(const store::Batch&)> look) { look_ = std::move(look); }
 
-  std::uint64_t commits() const;   // asked for, also those that failed
+  std::uint64_t commits() const;  // asked for, also those that failed
   std::uint64_t reads() const;
-  std::uint64_t faults() const;    // injected
+  std::uint64_t faults() const;  // injected
 
   Status commit(const store::Batch& batch) override;
   Result<std::optional<store::RunImage>> load_run(RunId run) override;
@@ -61,7 +62,7 @@ class FaultyStore final : public store::Store {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::uint64_t commits_ = 0, reads_ = 0, faults_ = 0;
-  std::uint64_t fail_from_ = 0, fail_to_ = 0;            // commit numbers [from, to)
+  std::uint64_t fail_from_ = 0, fail_to_ = 0;  // commit numbers [from, to)
   Errc code_ = Errc::unavailable;
   When when_ = When::before;
   std::uint64_t read_from_ = 0, read_to_ = 0;

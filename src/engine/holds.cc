@@ -7,7 +7,8 @@ namespace pawl::engine {
 Resources::Resources(const std::vector<std::pair<std::string, std::uint32_t>>& capacities,
                      std::uint32_t fallback)
     : fallback_(fallback) {
-  for (const auto& [name, capacity] : capacities) slots_[name].capacity = capacity;
+  for (const auto& [name, capacity] : capacities)
+    slots_[name].capacity = capacity;
 }
 
 const Resources::Slot* Resources::find(const std::string& name) const {
@@ -49,23 +50,26 @@ std::vector<core::Situation::ResourceUse> Resources::use(const core::Plan& plan)
       u.capacity = slot ? slot->capacity : fallback_;
       u.used = slot ? slot->used : 0;
       if (slot) {
-        for (const auto& [holder, n] : slot->holders) u.holders.push_back(holder);
+        for (const auto& [holder, n] : slot->holders)
+          u.holders.push_back(holder);
       }
       bool known = false;
-      for (const auto& have : result) known |= have.name == u.name;
+      for (const auto& have : result)
+        known |= have.name == u.name;
       if (!known) result.push_back(std::move(u));
     }
   }
   return result;
 }
 
-std::string Keys::name_of(const core::Run& run) {
-  return run.workflow().name + '\n' + run.key;
-}
+std::string Keys::name_of(const core::Run& run) { return run.workflow().name + '\n' + run.key; }
 
 Keys::State& Keys::at(const core::Run& run) {
   State& s = keys_[name_of(run)];
-  s.limit = run.workflow().concurrency ? run.workflow().concurrency->limit : 1;
+  if (run.plan->version >= s.version) {  // the newest version's limit holds for all
+    s.version = run.plan->version;
+    s.limit = run.workflow().concurrency ? run.workflow().concurrency->limit : 1;
+  }
   return s;
 }
 
@@ -75,28 +79,40 @@ const Keys::State* Keys::find(const core::Run& run) const {
 }
 
 void Keys::hold(const core::Run& run) {
-  auto& holders = at(run).holders;
-  if (std::find(holders.begin(), holders.end(), run.id) == holders.end()) holders.push_back(run.id);
+  State& s = at(run);
+  std::erase(s.waiting, run.id);
+  if (std::find(s.holders.begin(), s.holders.end(), run.id) == s.holders.end()) {
+    s.holders.push_back(run.id);
+  }
 }
 
 void Keys::wait(const core::Run& run) {
+  // In the order of their numbers, also those that were read again.
   auto& waiting = at(run).waiting;
-  if (std::find(waiting.begin(), waiting.end(), run.id) == waiting.end()) waiting.push_back(run.id);
+  auto place = std::lower_bound(waiting.begin(), waiting.end(), run.id);
+  if (place == waiting.end() || *place != run.id) waiting.insert(place, run.id);
 }
 
-std::optional<RunId> Keys::release(const std::string& name, RunId run) {
+void Keys::release(const std::string& name, RunId run) {
   auto it = keys_.find(name);
-  if (it == keys_.end()) return std::nullopt;
-  State& s = it->second;
-  std::erase(s.holders, run);
-  std::erase(s.waiting, run);
-  if (!s.waiting.empty() && s.holders.size() < s.limit) {
-    RunId next = s.waiting.front();
-    s.waiting.pop_front();
-    return next;
-  }
-  if (s.holders.empty() && s.waiting.empty()) keys_.erase(it);
-  return std::nullopt;
+  if (it == keys_.end()) return;
+  std::erase(it->second.holders, run);
+  std::erase(it->second.waiting, run);
+  if (it->second.holders.empty() && it->second.waiting.empty()) keys_.erase(it);
+}
+
+std::optional<RunId> Keys::next(const std::string& name) const {
+  auto it = keys_.find(name);
+  if (it == keys_.end() || it->second.waiting.empty()) return std::nullopt;
+  if (it->second.holders.size() >= it->second.limit) return std::nullopt;
+  return it->second.waiting.front();
+}
+
+std::vector<std::string> Keys::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, state] : keys_)
+    names.push_back(name);
+  return names;
 }
 
 }  // namespace pawl::engine

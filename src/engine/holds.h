@@ -1,6 +1,6 @@
 #pragma once
-// What runs hold against each other: counted resources, and concurrency keys. Both are derived from the
-// runs (never stored) and rebuilt at start-up before anything that needs them is handed out.
+// What runs hold against each other: counted resources, and concurrency keys. Both are derived from
+// the runs (never stored) and rebuilt at start-up before anything that needs them is handed out.
 
 #include <cstdint>
 #include <deque>
@@ -42,16 +42,20 @@ class Keys {
  public:
   struct State {
     std::uint32_t limit = 1;
+    std::int32_t version = 0;    // of the workflow that says so
     std::vector<RunId> holders;  // admitted, oldest first
     std::deque<RunId> waiting;   // not admitted yet, oldest first
   };
   static std::string name_of(const core::Run& run);
   State& at(const core::Run& run);
   const State* find(const core::Run& run) const;
-  void hold(const core::Run& run);
+  void hold(const core::Run& run);  // it waits no longer
   void wait(const core::Run& run);
-  // The run no longer holds or waits. Returns the run to admit next, where there is room for one.
-  std::optional<RunId> release(const std::string& name, RunId run);
+  // The run no longer holds or waits.
+  void release(const std::string& name, RunId run);
+  // The run to admit next, where there is room for one. It waits until it holds.
+  std::optional<RunId> next(const std::string& name) const;
+  std::vector<std::string> names() const;
 
  private:
   std::map<std::string, State> keys_;

@@ -36,6 +36,8 @@ void Flight::clear() {
   outcomes.clear();
   replay.clear();
   receipts.clear();
+  adopted.clear();
+  ends.clear();
   events.clear();
   logs.clear();
   progress.clear();
@@ -57,16 +59,13 @@ Loop::Loop(const Options& options, const Clock& clock, std::uint64_t seed)
 
 void Loop::decide(std::vector<Request>& requests) {
   ctx_.now = clock_.now();
-  if (stalled_ && clock_.mono() >= stalled_until_) {
-    stalled_ = false;  // try again; the next commit tells
-    auto unread = std::move(unread_);
-    unread_.clear();
-    for (RunId id : unread) read_again(id);
-    auto again = std::move(replay_);
-    replay_.clear();
-    for (Request& r : again) take(r);
+  if (stalled_) {  // a caller who waits is reason enough to try
+    bool asked = std::any_of(requests.begin(), requests.end(),
+                             [](const Request& r) { return r.done != nullptr; });
+    if (asked || clock_.mono() >= stalled_until_) try_again();
   }
-  for (Request& r : requests) take(r);
+  for (Request& r : requests)
+    stalled_ ? postpone(r) : take(r);
   requests.clear();
   if (stalled_) return;
   if (scanning_) scan_step();
@@ -91,8 +90,8 @@ void Loop::take(Request& request) {
                  },
                  [&](TakeReports& r) { take_reports(r); },
                  [&](TakeLog& l) {
-                   store::LogChunk chunk{l.lines.fence.run, l.lines.fence.task, l.lines.fence.attempt,
-                                         l.lines.first_line, l.lines.lines};
+                   store::LogChunk chunk{l.lines.fence.run, l.lines.fence.task,
+                                         l.lines.fence.attempt, l.lines.first_line, l.lines.lines};
                    open_->batch.logs.push_back(std::move(chunk));
                    if (!subscriptions_.empty()) open_->logs.push_back(std::move(l.lines));
                  },
@@ -101,6 +100,7 @@ void Loop::take(Request& request) {
                  [&](CallLoop& c) { c.call(*this); },
              },
              request.body);
+  drain_followups();
 }
 
 void Loop::answer(Done done, Result<RunId> result) {
@@ -147,18 +147,21 @@ Status Loop::admit_or_wait(Entry& entry) {
                     "\" and the workflow says on_conflict: reject")};
       case core::OnConflict::cancel_older: {
         auto older = key.holders;
-        for (RunId w : key.waiting) older.push_back(w);
+        for (RunId w : key.waiting)
+          older.push_back(w);
         for (RunId id : older) {
           followups_.push_back([this, id, by = run.id] {
-            auto e = load(id);
+            auto e = need(id);
             if (!e.ok() || is_final((*e)->run->state) || (*e)->run->cancelling) return;
-            if (core::decide(*(*e)->run, core::Cancel{str("run ", by.value)}, ctx_).ok()) after(**e);
+            if (core::decide(*(*e)->run, core::Cancel{str("run ", by.value)}, ctx_).ok())
+              after(**e);
           });
         }
         [[fallthrough]];
       }
       case core::OnConflict::queue:
         keys_.wait(run);
+        give_key(Keys::name_of(run));  // a newer version may have raised the limit
         return {};
     }
   }
@@ -171,16 +174,20 @@ void Loop::take_submit(SubmitRun& s, Done done) {
   std::string fingerprint;
   if (!q.idempotency_key.empty()) {
     fingerprint = sha256_hex(str(q.workflow.value, "\n", s.inputs.dump(), "\n", q.job));
-    auto in_flight = keys_in_flight_.find(q.idempotency_key);
-    if (in_flight != keys_in_flight_.end()) return answer(std::move(done), in_flight->second);
-    auto known = store_.find_key(q.idempotency_key);
-    if (!known.ok()) return answer(std::move(done), known.error());
-    if (*known) {
-      if ((*known)->fingerprint == fingerprint) return answer(std::move(done), (*known)->run);
+    KeyInFlight known;
+    if (auto it = keys_in_flight_.find(q.idempotency_key); it != keys_in_flight_.end()) {
+      known = it->second;
+    } else {
+      auto row = store_.find_key(q.idempotency_key);
+      if (!row.ok()) return answer(std::move(done), row.error());
+      if (*row) known = {(*row)->run, (*row)->fingerprint};
+    }
+    if (known.run && known.fingerprint == fingerprint) return answer(std::move(done), known.run);
+    if (known.run) {
       return answer(std::move(done),
-                    Error{Errc::conflict, str("the idempotency key \"", q.idempotency_key,
-                                              "\" was used for run ", (*known)->run.value,
-                                              " with another workflow or other inputs")});
+                    Error{Errc::conflict,
+                          str("the idempotency key \"", q.idempotency_key, "\" was used for run ",
+                              known.run.value, " with another workflow or other inputs")});
     }
   }
   ctx_.effects = &open_->effects;
@@ -196,20 +203,20 @@ void Loop::take_submit(SubmitRun& s, Done done) {
   last_run_ = o.id;
   auto created = create(std::move(*run));
   if (created.ok() && !q.idempotency_key.empty()) {
-    keys_in_flight_[q.idempotency_key] = o.id;
+    keys_in_flight_[q.idempotency_key] = {o.id, fingerprint};
     open_->batch.keys.push_back({q.idempotency_key, o.id, fingerprint, ctx_.now});
   }
   answer(std::move(done), created);
   drain_followups();
 }
 
-Result<RunId> Loop::submit_child(const core::Run& parent,
-                                 const core::Effects::StartChild& child) {
+Result<RunId> Loop::submit_child(const core::Run& parent, const core::Effects::StartChild& child) {
   int depth = 1;
   for (RunId up = parent.parent; up; ++depth) {
-    auto e = load(up);
-    if (!e.ok() || depth > kMaxDepth) break;
-    up = (*e)->run->parent;
+    RunId next;
+    Status seen = look(up, [&](const core::Run& run) { next = run.parent; });
+    if (!seen.ok() || depth > kMaxDepth) break;
+    up = next;
   }
   if (depth > kMaxDepth) {
     return {Errc::too_large, str("workflows start each other more than ", kMaxDepth, " deep")};
@@ -221,14 +228,21 @@ Result<RunId> Loop::submit_child(const core::Run& parent,
     }
     if (!id) return {Errc::not_found, str("the file ", child.file, " was not registered with it")};
   } else {
-    auto row = TRY(store_.find_workflow(child.workflow, 0));
+    auto found = store_.find_workflow(child.workflow, 0);
+    if (!found.ok()) {
+      doom(found.error());
+      return found.error();
+    }
+    const auto& row = *found;
     if (!row) {
       return {Errc::not_found, str("there is no workflow \"", child.workflow,
                                    "\" here; register it, or name its file: with: {file: ...}")};
     }
     id = row->id;
   }
-  auto child_plan = TRY(plan(id));
+  auto known = plan(id);
+  if (!known.ok() && known.error().code != Errc::newer_version) doom(known.error());
+  auto child_plan = TRY(std::move(known));
   core::SubmitOptions o;
   o.inputs = TRY(core::check_inputs(*child_plan->workflow, child.inputs));
   o.id = RunId(last_run_.value + 1);
@@ -262,9 +276,20 @@ bool Loop::reacquire_key(const core::Run& run, Status& refusal) {
   if (run.key.empty()) return true;
   const Keys::State* key = keys_.find(run);
   if (!key || key->holders.size() < key->limit) return true;
-  refusal = {Errc::conflict, str("run ", key->holders[0].value, " holds the concurrency key \"",
-                                 run.key, "\" that run ", run.id.value, " needs; wait for its end")};
+  refusal = {Errc::conflict,
+             str("run ", key->holders[0].value, " holds the concurrency key \"", run.key,
+                 "\" that run ", run.id.value, " needs; wait for its end")};
   return false;
+}
+
+// A new run does not lean on payloads of the one it came from, which retention may remove first.
+Status Loop::carry_payloads(const core::Run& from, core::Run& to) {
+  for (auto& [task, x] : to.extras) {
+    if (x.output_hash.empty()) continue;
+    x.output = TRY(payload(from.id, x.output_hash));
+    x.output_hash.clear();
+  }
+  return {};
 }
 
 void Loop::take_recover(RecoverRun& r, Done done) {
@@ -273,13 +298,10 @@ void Loop::take_recover(RecoverRun& r, Done done) {
   core::Run& run = *(*e)->run;
   ctx_.effects = &open_->effects;
   Status refusal;
-  if (is_final(run.state) && !reacquire_key(run, refusal)) {
-    return answer(std::move(done), refusal.error());
-  }
   if (!r.inputs.is_null() || run.state == core::RunState::completed) {
     if (!is_final(run.state)) {
-      return answer(std::move(done), Error{Errc::conflict, str("run ", run.id.value, " is ",
-                                                               to_string(run.state))});
+      return answer(std::move(done),
+                    Error{Errc::conflict, str("run ", run.id.value, " is ", to_string(run.state))});
     }
     Json inputs = r.inputs;
     if (!inputs.is_null()) {
@@ -289,10 +311,16 @@ void Loop::take_recover(RecoverRun& r, Done done) {
     }
     auto fresh = core::recover_as_new(run, r.command, RunId(last_run_.value + 1), inputs, ctx_);
     if (!fresh.ok()) return answer(std::move(done), fresh.error());
+    if (!reacquire_key(*fresh, refusal)) return answer(std::move(done), refusal.error());
+    Status carried = carry_payloads(run, *fresh);
+    if (!carried.ok()) return answer(std::move(done), carried.error());
     last_run_ = fresh->id;
     if (!fresh->key.empty()) keys_.hold(*fresh);
     answer(std::move(done), create(std::move(*fresh)));
     return drain_followups();
+  }
+  if (is_final(run.state) && !reacquire_key(run, refusal)) {
+    return answer(std::move(done), refusal.error());
   }
   Status s = core::decide(run, r.command, ctx_);
   if (!s.ok()) return answer(std::move(done), s.error());
@@ -303,37 +331,33 @@ void Loop::take_recover(RecoverRun& r, Done done) {
 }
 
 void Loop::take_register(RegisterWorkflow& r) {
-  auto known = store_.find_workflow(r.row.name, 0);
-  for (const auto& row : open_->batch.workflows) {
-    if (row.name == r.row.name) known = std::optional(row);
-  }
+  auto in_flight = workflows_in_flight_.find(r.row.name);
+  auto known = in_flight != workflows_in_flight_.end()
+                   ? Result<std::optional<store::WorkflowRow>>(std::optional(in_flight->second))
+                   : store_.find_workflow(r.row.name, 0);
   if (!known.ok()) {
     Error error = known.error();
     open_->calls.push_back([f = std::move(r.registered), error] { f(error); });
     return;
   }
-  if (*known && (*known)->hash == r.row.hash) {
-    open_->calls.push_back([f = std::move(r.registered), id = (*known)->id] { f(id); });
-    return;
-  }
+  auto tell = [&](WorkflowId id) {
+    open_->outcomes.push_back(
+        [f = std::move(r.registered), id](const Status& s) { s.ok() ? f(id) : f(s.error()); });
+  };
+  if (*known && (*known)->hash == r.row.hash) return tell((*known)->id);
   last_workflow_ = WorkflowId(last_workflow_.value + 1);
   r.row.id = last_workflow_;
   r.row.version = *known ? (*known)->version + 1 : 1;
   r.row.created = ctx_.now;
   plans_[r.row.id] = core::make_plan(r.row.id, r.row.version, r.workflow, r.base_dir, r.children);
-  auto id = r.row.id;
+  tell(r.row.id);
+  workflows_in_flight_[r.row.name] = r.row;
   open_->batch.workflows.push_back(std::move(r.row));
-  open_->outcomes.push_back([f = std::move(r.registered), id](const Status& s) {
-    s.ok() ? f(id) : f(s.error());
-  });
 }
 
 void Loop::take_inspect(InspectRun& r, Done done) {
-  auto e = load(r.run);
-  if (!e.ok()) return answer(std::move(done), e.error());
-  r.read(*(*e)->run);
-  answer(std::move(done), r.run);
-  if (is_final((*e)->run->state) && (*e)->pins == 0) forget(r.run);
+  Status seen = look(r.run, r.read);
+  answer(std::move(done), seen.ok() ? Result<RunId>(r.run) : Result<RunId>(seen.error()));
 }
 
 void Loop::after(Entry& entry) {
@@ -344,18 +368,8 @@ void Loop::after(Entry& entry) {
     auto children = std::move(effects.children);
     effects.children.clear();
     for (auto& child : children) {
-      followups_.push_back([this, id = run.id, child = std::move(child)] {
-        auto parent = load(id);
-        if (!parent.ok()) return;
-        core::Run& p = *(*parent)->run;
-        if (p.rows[child.task].state != core::TaskState::waiting) return;
-        auto started = submit_child(p, child);
-        core::ChildStarted c{child.task, started.ok() ? *started : RunId{},
-                             started.ok() ? std::string() : started.error().message};
-        auto again = load(id);  // submitting may have moved entries
-        if (!again.ok()) return;
-        if (core::decide(*(*again)->run, c, ctx_).ok()) after(**again);
-      });
+      followups_.push_back(
+          [this, id = run.id, child = std::move(child)] { start_child(id, child); });
     }
   }
   if (!effects.cancel_children.empty()) {
@@ -363,7 +377,7 @@ void Loop::after(Entry& entry) {
     effects.cancel_children.clear();
     for (RunId id : cancels) {
       followups_.push_back([this, id, by = run.id] {
-        auto child = load(id);
+        auto child = need(id);
         if (!child.ok() || is_final((*child)->run->state)) return;
         if (core::decide(*(*child)->run, core::Cancel{str("run ", by.value)}, ctx_).ok()) {
           after(**child);
@@ -384,62 +398,74 @@ void Loop::ended(Entry& entry) {
   core::Run& run = *entry.run;
   entry.armed = kNever;
   if (!run.key.empty()) {
-    if (auto next = keys_.release(Keys::name_of(run), run.id)) {
-      followups_.push_back([this, id = *next] {
-        auto e = load(id);
-        if (!e.ok() || (*e)->run->admitted || is_final((*e)->run->state)) return;
-        keys_.hold(*(*e)->run);
-        if (core::decide(*(*e)->run, core::Admit{}, ctx_).ok()) after(**e);
-      });
-    }
+    keys_.release(Keys::name_of(run), run.id);
+    give_key(Keys::name_of(run));
   }
   if (run.parent) {
     core::ChildEnded c{run.parent_task, run.id, run.state, run.verdict, run.outputs, run.error};
     followups_.push_back([this, id = run.parent, c = std::move(c)] {
-      auto p = load(id);
+      auto p = need(id);
       if (!p.ok()) return;
       if (core::decide(*(*p)->run, c, ctx_).ok()) after(**p);
     });
   }
   if (auto it = end_calls_.find(run.id); it != end_calls_.end()) {
-    for (auto& call : it->second) open_->calls.push_back(std::move(call));
+    for (auto& call : it->second)
+      open_->ends.emplace_back(run.id, std::move(call));
     end_calls_.erase(it);
   }
 }
 
+// As many as there is room for, oldest first.
+void Loop::give_key(const std::string& name) {
+  if (!keys_.next(name)) return;
+  followups_.push_back([this, name] {
+    while (auto id = keys_.next(name)) {
+      auto e = need(*id);
+      if (!doomed_.ok()) return;
+      if (!e.ok() || (*e)->run->admitted || is_final((*e)->run->state)) {
+        keys_.release(name, *id);
+        continue;
+      }
+      keys_.hold(*(*e)->run);
+      if (core::decide(*(*e)->run, core::Admit{}, ctx_).ok()) after(**e);
+    }
+  });
+}
+
+void Loop::start_child(RunId id, const core::Effects::StartChild& child) {
+  auto parent = need(id);
+  if (!parent.ok()) return;
+  core::Run& p = *(*parent)->run;
+  if (p.rows[child.task].state != core::TaskState::waiting) return;
+  auto started = submit_child(p, child);
+  if (!doomed_.ok()) return;  // the store's trouble is not the task's failure
+  core::ChildStarted c{child.task, started.ok() ? *started : RunId{},
+                       started.ok() ? std::string() : started.error().message};
+  if (core::decide(p, c, ctx_).ok()) after(**parent);
+}
+
 void Loop::drain_followups() {
+  if (std::exchange(draining_, true)) return;  // who drains already takes these too
   while (!followups_.empty()) {
     auto next = std::move(followups_.front());
     followups_.pop_front();
     ctx_.effects = &open_->effects;
     next();
   }
-}
-
-// What subscribers have not been told of this run yet.
-void Loop::gather_events(const core::Run& run, Flight& flight) {
-  bool wanted = false;
-  for (const auto& s : subscriptions_) wanted |= !s.run || s.run == run.id;
-  if (!wanted) return;
-  Told& told = told_.try_emplace(run.id).first->second;
-  if (told.tail_first != run.tail_first) {
-    told.tail_first = run.tail_first;
-    told.seq = run.tail_first - 1;
-    told.offset = 0;
-    told.time = run.created;
-  }
-  std::string_view fresh = std::string_view(run.tail).substr(told.offset);
-  auto events = core::decode_events(fresh, told.seq + 1, told.time);
-  PAWL_ASSERT(events.ok());
-  told.seq = run.next_seq - 1;
-  told.offset = run.tail.size();
-  told.time = run.tail_time;
-  if (is_final(run.state)) told_.erase(run.id);
-  if (!events->empty()) flight.events.emplace_back(run.id, std::move(*events));
+  draining_ = false;
 }
 
 std::unique_ptr<Flight> Loop::take_flight() {
   PAWL_ASSERT(followups_.empty());
+  if (!doomed_.ok()) {  // what it was decided on could not be read: as if its commit had failed
+    Status why = std::exchange(doomed_, Status{});
+    auto flight = std::move(open_);
+    open_ = std::make_unique<Flight>();
+    fail(*flight, why);
+    trouble_reading_ = true;
+    return nullptr;
+  }
   if (open_->empty()) {
     open_->commands = 0;
     open_->replay.clear();
@@ -454,14 +480,11 @@ std::unique_ptr<Flight> Loop::take_flight() {
     entry.touched = false;
     if (!subscriptions_.empty()) gather_events(run, *flight);
     flight->batch.runs.push_back(write_of(run, entry.fresh, options_.limits.inline_bytes));
-    for (const auto& p : flight->batch.runs.back().payloads) {
-      auto value = Json::parse(p.bytes, {.max_bytes = 256u << 20, .max_depth = 200});
-      if (value.ok()) {
-        payloads_[p.hash] = std::move(*value);
-        payload_bytes_ += p.bytes.size();
-      }
-    }
     entry.fresh = false;
+  }
+  for (const auto& run : flight->batch.runs) {
+    for (const auto& p : run.payloads)
+      payloads_out_[p.hash] = &p.bytes;
   }
   return flight;
 }

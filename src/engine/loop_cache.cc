@@ -6,15 +6,14 @@
 namespace pawl::engine {
 namespace {
 
-// How many runs one read-ahead fetches: drained in order, queued runs follow each other in the store.
+// How many runs one read-ahead fetches: drained in order, queued runs follow each other in the
+// store.
 constexpr std::uint32_t kReadAhead = 256;
 constexpr std::size_t kPayloadCache = 64u << 20;
 
 }  // namespace
 
-Entry* Loop::find(RunId id) {
-  return entries_.find(id);
-}
+Entry* Loop::find(RunId id) { return entries_.find(id); }
 
 Result<std::shared_ptr<const core::Plan>> Loop::plan(WorkflowId id) {
   if (auto it = plans_.find(id); it != plans_.end()) return it->second;
@@ -44,28 +43,38 @@ Result<std::shared_ptr<const core::Plan>> Loop::plan(WorkflowId id) {
 Result<std::unique_ptr<core::Run>> Loop::read(RunId id) {
   auto image = TRY(store_.load_run(id));
   if (!image) {
-    return {Errc::not_found, str("there is no run ", id.value, "; `pawl ls` shows those there are")};
+    return {Errc::not_found,
+            str("there is no run ", id.value, "; `pawl ls` shows those there are")};
   }
   return run_of(*image, [this](WorkflowId w) { return plan(w); });
 }
 
 Result<Entry*> Loop::load(RunId id) {
+  if (Entry* known = find(id); known && known->run) return known;
+  auto run = TRY(read(id));
   bool fresh = false;
   Entry& entry = entries_.get(id, fresh);
-  if (entry.run) return &entry;
-  auto run = read(id);
-  if (!run.ok()) {
-    if (fresh) entries_.erase(id);
-    return run.error();
-  }
-  entry.run = std::move(*run);
+  entry.run = std::move(run);
   admit_to_cache(entry);
+  // Not known yet: the start-up scan has not come by, or it was dropped after a failure.
+  if (fresh && !is_final(entry.run->state)) take_back(entry);
   return &entry;
+}
+
+Status Loop::look(RunId id, const std::function<void(const core::Run&)>& see) {
+  if (Entry* known = find(id); known && known->run) {
+    see(*known->run);
+    return {};
+  }
+  auto run = TRY(read(id));
+  see(*run);
+  return {};
 }
 
 void Loop::admit_to_cache(Entry& entry) {
   auto kib = static_cast<std::uint32_t>(entry.run->footprint() / 1024 + 1);
-  cache_kib_ += kib - entry.bytes_kib;
+  cache_kib_ -= entry.bytes_kib;
+  cache_kib_ += kib;
   entry.bytes_kib = kib;
   if (entry.in_lru) return;
   entry.in_lru = true;
@@ -74,17 +83,27 @@ void Loop::admit_to_cache(Entry& entry) {
 
 void Loop::evict() {
   std::size_t budget = options_.cache_bytes / 1024;
-  // Runs that ended leave their places behind.
-  while (!lru_.empty() && !find(lru_.front())) lru_.pop_front();
+  // Runs that ended leave their places behind, also behind one that stays long.
+  if (lru_.size() > 2 * entries_.size() + 1024) {
+    std::erase_if(lru_, [&](RunId id) {
+      Entry* entry = find(id);
+      bool stays = entry && entry->in_lru;
+      if (stays) entry->in_lru = false;  // its further places go
+      return !stays;
+    });
+    for (RunId id : lru_)
+      find(id)->in_lru = true;
+  }
   // Runs in use are passed over, but not too many of them a time.
   std::size_t passed = 0, most = std::min<std::size_t>(lru_.size(), 256);
   while (cache_kib_ > budget && passed < most && !lru_.empty()) {
     RunId id = lru_.front();
     lru_.pop_front();
     Entry* entry = find(id);
-    if (!entry || !entry->run) continue;
+    if (!entry || !entry->run || !entry->in_lru) continue;
     bool leased = false;
-    for (const core::Lane& lane : entry->run->lanes) leased |= lane.leased > 0;
+    for (const core::Lane& lane : entry->run->lanes)
+      leased |= lane.leased > 0;
     if (entry->pins > 0 || leased) {  // about to be needed
       lru_.push_back(id);
       ++passed;
@@ -124,13 +143,21 @@ void Loop::prefetch(const ReadyLane& lane) {
 
 Result<Json> Loop::payload(RunId run, const std::string& hash) {
   if (auto it = payloads_.find(hash); it != payloads_.end()) return it->second;
-  auto bytes = TRY(store_.read_payload(run, hash));
+  if (auto it = payloads_out_.find(hash); it != payloads_out_.end()) {
+    return Json::parse(*it->second, {.max_bytes = 256u << 20, .max_depth = 200});
+  }
+  auto read = store_.read_payload(run, hash);
+  if (!read.ok()) {  // no reason for the task to fail: the decision is not made
+    if (read.error().code != Errc::corrupt) doom(read.error());
+    return read.error();
+  }
+  const auto& bytes = *read;
   if (!bytes) {
     return {Errc::corrupt, str("run ", run.value, ": a large output (", hash.substr(0, 12),
                                "...) is missing from the store")};
   }
   auto value = TRY(Json::parse(*bytes, {.max_bytes = 256u << 20, .max_depth = 200}));
-  if (payload_bytes_ > kPayloadCache && open_->batch.empty()) {
+  if (payload_bytes_ > kPayloadCache) {
     payloads_.clear();
     payload_bytes_ = 0;
   }

@@ -37,16 +37,26 @@ void Loop::list_lanes(Entry& entry) {
   const auto& lanes = ready_.lanes_of(*run.plan, run.priority);
   for (std::uint32_t i = 0; i < run.lanes.size(); ++i) {
     if (run.lanes[i].live == 0) continue;
-    // Lanes beyond the 63rd share the last bit: one of them stands in the index at a time.
-    std::uint64_t bit = std::uint64_t{1} << std::min(i, 63u);
-    if (entry.listed & bit) continue;
-    entry.listed |= bit;
+    if (i < 64) {
+      std::uint64_t bit = std::uint64_t{1} << i;
+      if (entry.listed & bit) continue;
+      entry.listed |= bit;
+    } else {
+      if (!entry.listed_more) entry.listed_more = std::make_unique<std::vector<bool>>();
+      entry.listed_more->resize(run.lanes.size() - 64);
+      if ((*entry.listed_more)[i - 64]) continue;
+      (*entry.listed_more)[i - 64] = true;
+    }
     lanes[i]->items.push_back({run.id, i});
   }
 }
 
 void Loop::unlist(Entry& entry, std::uint32_t lane) {
-  entry.listed &= ~(std::uint64_t{1} << std::min(lane, 63u));
+  if (lane < 64) {
+    entry.listed &= ~(std::uint64_t{1} << lane);
+  } else if (entry.listed_more && lane - 64 < entry.listed_more->size()) {
+    (*entry.listed_more)[lane - 64] = false;
+  }
 }
 
 void Loop::count_resources(Entry& entry) {
@@ -65,49 +75,76 @@ void Loop::count_resources(Entry& entry) {
 
 void Loop::dispatch() {
   std::size_t wanted = 0;
-  for (const auto& [id, worker] : workers_) wanted += worker.credits;
+  for (const auto& [id, worker] : workers_)
+    wanted += worker.credits;
   auto& given_out = open_->effects.assignments;
   if (std::size_t most = given_out.size() + std::min(wanted, ready_.size());
       most > given_out.capacity()) {
     given_out.reserve(most);
   }
-  for (ReadyLane* lane : ready_.lanes()) {
-    std::size_t looked = 0;
-    while (!lane->items.empty()) {
+  // A claim can bring tasks to lanes that were passed: an expression fails, and others go on for
+  // it.
+  while (dispatch_pass()) {
+  }
+}
+
+// Returns whether lanes must be looked at again.
+bool Loop::dispatch_pass() {
+  // By index: a decision may list a run of a workflow whose lanes are new here.
+  const auto& lanes = ready_.lanes();
+  bool again = false;
+  for (std::size_t at = 0; at < lanes.size(); ++at) {
+    ReadyLane* lane = lanes[at];
+    std::size_t known = lanes.size();
+    while (!lane->items.empty() && !stalled_) {
       WorkerId to = pick_worker(lane->key.queue);
       if (!to) break;
       std::uint32_t room = resources_.room(lane->key.resources);
       if (room == 0) break;
-      ReadyItem item = lane->items.front();
-      Entry* known = find(item.run);
-      if (known && !known->run) prefetch(*lane);
-      lane->items.pop_front();
-      if (!known) continue;
-      auto e = load(item.run);
-      if (!e.ok()) {  // the store cannot be read now: the run keeps its place
-        lane->items.push_front(item);
-        return;
-      }
-      Entry& entry = **e;
-      unlist(entry, item.lane);
-      core::Run& run = *entry.run;
-      if (run.lanes[item.lane].live == 0 || run.state == core::RunState::paused) {
-        list_lanes(entry);
-        continue;
-      }
-      Worker& worker = workers_.at(to);
-      std::uint32_t n = std::min(worker.credits, room);
-      if (!lane->items.empty()) n = std::min(n, kTurn);
-      ctx_.effects = &open_->effects;
-      std::uint32_t given = core::decide(run, core::Claim{item.lane, to, n}, ctx_);
-      worker.credits -= given;
-      worker.busy += given;
-      after(entry);
-      drain_followups();
-      // A claim whose expressions all failed gives nothing out: the lane must not spin on it.
-      if (given == 0 && ++looked > lane->items.size() + 1) break;
+      if (claim_front(*lane, to, room)) again = true;
     }
+    again |= lanes.size() != known;
+    if (stalled_) return false;
   }
+  return again;
+}
+
+// Gives tasks of the lane's first run to the worker. Returns whether more happened than that.
+bool Loop::claim_front(ReadyLane& lane, WorkerId to, std::uint32_t room) {
+  ReadyItem item = lane.items.front();
+  Entry* known = find(item.run);
+  if (known && !known->run) prefetch(lane);
+  lane.items.pop_front();
+  if (!known) return false;
+  auto e = load(item.run);
+  if (!e.ok() && e.error().code == Errc::corrupt) {  // it stays shut; the others go on
+    trouble_ = e.error();
+    return false;
+  }
+  if (!e.ok()) {  // the store cannot be read now: the run keeps its place
+    lane.items.push_front(item);
+    trouble_reading_ = true;
+    stall(e.error());
+    return false;
+  }
+  Entry& entry = **e;
+  unlist(entry, item.lane);
+  core::Run& run = *entry.run;
+  if (run.lanes[item.lane].live == 0 || run.state == core::RunState::paused) {
+    list_lanes(entry);
+    return false;
+  }
+  Worker& worker = workers_.at(to);
+  std::uint32_t n = std::min(worker.credits, room);
+  if (!lane.items.empty()) n = std::min(n, kTurn);
+  std::uint32_t there = std::min(n, run.lanes[item.lane].live);
+  ctx_.effects = &open_->effects;
+  std::uint32_t given = core::decide(run, core::Claim{item.lane, to, n}, ctx_);
+  worker.credits -= given;
+  worker.busy += static_cast<std::int32_t>(given);
+  after(entry);
+  drain_followups();
+  return given < there;
 }
 
 void Loop::arm(Entry& entry) {

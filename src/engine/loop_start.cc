@@ -29,45 +29,40 @@ Status Loop::start() {
       TRY(take_image(image));
       after_run = image.header.id;
     }
+    evict();
     if (images.size() < kScanStep) break;
   }
   // A key that was free when the engine died is given on now.
-  std::vector<RunId> admit;
-  entries_.for_each([&](RunId id, const Entry& entry) {
-    if (entry.run && !entry.run->admitted && !entry.run->key.empty()) admit.push_back(id);
-  });
-  std::sort(admit.begin(), admit.end());
-  for (RunId id : admit) {
-    core::Run& run = *entries_.at(id).run;
-    Keys::State& key = keys_.at(run);
-    if (key.holders.size() >= key.limit) continue;
-    std::erase(key.waiting, id);
-    keys_.hold(run);
-    TRY(core::decide(run, core::Admit{}, ctx_));
-    after(entries_.at(id));
-    drain_followups();
-  }
+  for (const auto& name : keys_.names())
+    give_key(name);
+  drain_followups();
+  if (!doomed_.ok()) return doomed_;
   return {};
 }
 
 void Loop::scan_step() {
   auto images = store_.scan_open(scan_cursor_, kScanStep, false);
   if (!images.ok()) {
-    trouble_ = images.error();
-    return;
+    trouble_reading_ = true;
+    return stall(images.error());
   }
   for (const auto& image : *images) {
-    scan_cursor_ = image.header.id;
-    if (entries_.find(image.header.id)) continue;  // read before, or newer than this start
-    if (image.header.id > scan_end_) continue;
-    Status s = take_image(image);
+    bool known = entries_.find(image.header.id) || image.header.id > scan_end_;
+    Status s = known ? Status{} : take_image(image);
+    if (!s.ok() && s.error().code != Errc::corrupt && s.error().code != Errc::newer_version &&
+        s.error().code != Errc::not_found) {
+      trouble_reading_ = true;
+      return stall(s.error());
+    }
     if (!s.ok()) trouble_ = s;  // one damaged run stays shut; the others go on
+    scan_cursor_ = image.header.id;
   }
   if (images->size() == kScanStep && scan_cursor_ < scan_end_) return;
   scanning_ = false;
   // What a worker says it holds and no run knows of is history.
   for (const auto& [run, fences] : held_) {
-    for (const auto& [fence, worker] : fences) open_->effects.refused.push_back({worker, fence});
+    for (const auto& [fence, worker] : fences)
+      open_->effects.refused.push_back({worker, fence});
   }
   held_.clear();
 }
@@ -77,11 +72,38 @@ Status Loop::take_image(const store::RunImage& image) {
   Entry& entry = entries_[image.header.id];
   entry.run = std::move(run);
   admit_to_cache(entry);
-  core::Run& r = *entry.run;
-  if (!r.key.empty()) r.admitted ? keys_.hold(r) : keys_.wait(r);
-  count_resources(entry);
-  reconcile(entry);
+  take_back(entry);
   return {};
+}
+
+void Loop::take_back(Entry& entry) {
+  core::Run& run = *entry.run;
+  if (!run.key.empty()) run.admitted ? keys_.hold(run) : keys_.wait(run);
+  count_resources(entry);
+  auto doubtful = doubtful_.extract(run.id);
+  if (!doubtful.empty()) {
+    for (auto& [worker, assignment] : doubtful.mapped()) {
+      const core::Fence& f = assignment.fence;
+      if (f.task >= run.task_count()) continue;
+      const core::TaskRow& row = run.rows[f.task];
+      auto w = workers_.find(worker);
+      if (row.lease != f.lease || row.attempt != f.attempt || w == workers_.end()) continue;
+      if (w->second.credits > 0) --w->second.credits;
+      ++w->second.busy;
+      open_->effects.assignments.emplace_back(worker, std::move(assignment));
+    }
+  }
+  reconcile(entry);
+  if (!scanning_) refuse_held(run.id);
+}
+
+// What workers say they hold of a run and it does not know of.
+void Loop::refuse_held(RunId run) {
+  auto left = held_.extract(run);
+  if (left.empty()) return;
+  for (const auto& [fence, worker] : left.mapped()) {
+    open_->effects.refused.push_back({worker, fence});
+  }
 }
 
 // What ran when the last engine ended: held by a worker that outlived it, or lost.
@@ -92,13 +114,19 @@ void Loop::reconcile(Entry& entry) {
   auto held = held_.find(run.id);
   for (const core::Fence& f : core::live_attempts(run)) {
     WorkerId owner = run.rows[f.task].worker;
-    if (workers_.count(owner)) continue;  // of this life
+    if (workers_.count(owner)) {  // of this life
+      if (run.rows[f.task].cancel_asked) open_->effects.cancels.push_back({owner, f});
+      continue;
+    }
     bool kept = false;
     if (held != held_.end()) {
       for (auto it = held->second.begin(); it != held->second.end(); ++it) {
         if (it->first != f) continue;
         kept = core::decide(run, core::Adopt{f, it->second}, ctx_).ok();
-        if (kept) ++workers_.at(it->second).busy;
+        if (kept) {
+          ++workers_.at(it->second).busy;
+          open_->adopted.emplace_back(it->second, f);
+        }
         // The cancel that the last engine may not have delivered is sent again.
         if (kept && run.rows[f.task].cancel_asked) {
           open_->effects.cancels.push_back({it->second, f});

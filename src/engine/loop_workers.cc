@@ -14,25 +14,29 @@ void Loop::take_join(JoinWorker& j) {
   any_joined_ = true;
   next_worker_id_ = std::max(next_worker_id_, j.worker.value + 1);
   open_->batch.meta.emplace_back("next_worker", str(next_worker_id_));
-  for (const core::Fence& f : j.held) held_[f.run].emplace_back(f, j.worker);
+  for (const core::Fence& f : j.held)
+    held_[f.run].emplace_back(f, j.worker);
   w.busy = 0;
   auto orphans = std::move(orphans_);
   orphans_.clear();
-  for (RunId id : orphans) {
-    auto e = load(id);
-    if (e.ok() && !is_final((*e)->run->state)) reconcile(**e);
-  }
+  for (RunId id : orphans)
+    reconcile_now(id);
   if (scanning_) return;
-  for (const core::Fence& f : j.held) {  // runs that were read before it came
-    auto e = load(f.run);
-    if (e.ok() && !is_final((*e)->run->state)) reconcile(**e);
-    auto left = held_.find(f.run);
-    if (left == held_.end()) continue;
-    for (const auto& [fence, worker] : left->second) {
-      open_->effects.refused.push_back({worker, fence});
-    }
-    held_.erase(left);
+  for (const core::Fence& f : j.held)
+    reconcile_now(f.run);  // runs that were read before it came
+}
+
+void Loop::reconcile_now(RunId id) {
+  auto e = load(id);
+  if (e.ok() && !is_final((*e)->run->state)) {
+    reconcile(**e);
+  } else if (!e.ok() && e.error().code != Errc::not_found) {
+    // Not now; whoever holds attempts of it is heard when it can be read.
+    unread_.insert(id);
+    trouble_reading_ = true;
+    return stall(e.error());
   }
+  if (!scanning_) refuse_held(id);
 }
 
 void Loop::take_reports(TakeReports& r) {
@@ -40,6 +44,7 @@ void Loop::take_reports(TakeReports& r) {
   if (w == workers_.end()) return;
   w->second.credits += r.slots;
   ctx_.effects = &open_->effects;
+  std::uint32_t owed = std::exchange(r.ended, 0);
   std::vector<core::Report> unread;  // their run cannot be read now: they are taken later
   for (core::Report& report : r.reports) {
     bool last = report.kind >= core::ReportKind::completed;
@@ -51,6 +56,7 @@ void Loop::take_reports(TakeReports& r) {
       }
       trouble_ = e.error();
       unread.push_back(std::move(report));
+      report.fence = {};
       continue;
     }
     core::Run& run = *(*e)->run;
@@ -58,7 +64,14 @@ void Loop::take_reports(TakeReports& r) {
       open_->progress.push_back({run.id, report.fence.task, report.progress});
     }
     Status s = core::decide(run, core::Complete{r.worker, report}, ctx_);
-    if (last && w->second.busy > 0) --w->second.busy;
+    bool recorded = last && !s.ok() && owed > 0;
+    // Its flight had failed, and was recorded all the same: there is nothing to refuse.
+    if (recorded) open_->effects.refused.pop_back();
+    if (last && (s.ok() || recorded)) {
+      --w->second.busy;
+      if (owed > 0) --owed;
+      ++r.ended;
+    }
     if (last && report.receipt) open_->receipts.emplace_back(r.worker, report.fence);
     if (s.ok()) {
       if (last) ++stats_.tasks_ended;
@@ -67,8 +80,10 @@ void Loop::take_reports(TakeReports& r) {
     }
   }
   if (!unread.empty()) {
-    replay_.push_back({TakeReports{r.worker, std::move(unread), 0}, {}});
-    stall();
+    std::erase_if(r.reports, [](const core::Report& report) { return !report.fence.run; });
+    replay_.push_back({TakeReports{r.worker, std::move(unread), 0, owed}, {}});
+    trouble_reading_ = true;
+    stall(Error(trouble_.error()));
   }
   r.slots = 0;  // a replay must not offer them twice
   open_->replay.push_back({std::move(r), {}});
@@ -80,10 +95,18 @@ void Loop::take_leave(LeaveWorker& l) {
   workers_.erase(w);
   std::erase(worker_order_, l.worker);
   next_worker_ = 0;
+  for (auto it = held_.begin(); it != held_.end();) {  // what it holds, it holds no more
+    std::erase_if(it->second, [&](const auto& held) { return held.second == l.worker; });
+    it = it->second.empty() ? held_.erase(it) : std::next(it);
+  }
   // What it still held comes back. A worker that drained holds nothing.
   std::vector<RunId> ids;
   entries_.for_each([&](RunId id, const Entry& entry) {
-    if (entry.run && !is_final(entry.run->state)) ids.push_back(id);
+    if (!entry.run) return;  // evicted: nothing of it is leased
+    std::uint32_t leased = 0;
+    for (const core::Lane& lane : entry.run->lanes)
+      leased += lane.leased;
+    if (leased > 0 && !is_final(entry.run->state)) ids.push_back(id);
   });
   std::sort(ids.begin(), ids.end());
   ctx_.effects = &open_->effects;

@@ -74,7 +74,8 @@ bool Play::round() {
       bed_.step();
       break;
     case 1:  // decide on while a flight is out
-      if (bed_.decide() && bed_.take() && bed_.decide() && bed_.commit() && bed_.decide()) bed_.land();
+      if (bed_.decide() && bed_.take() && bed_.decide() && bed_.commit() && bed_.decide())
+        bed_.land();
       break;
     default:
       bed_.settle();
@@ -89,9 +90,12 @@ std::vector<std::string> Play::to_the_end() {
     bed_.settle();
     if (all_ended()) break;
     quiet = acted ? 0 : quiet + 1;
-    if (quiet > 3) bed_.sleep();
+    if (quiet > 3) bed_.wake();
     if (quiet > 400) break;  // no time and no worker moves it on
   }
+  bed_.store().heal();
+  for (int i = 0; bed_.loop().stalled() && i < 10; ++i)
+    bed_.wake();
   auto problems = bed_.audit();
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     if (!runs_[i]) {
@@ -102,16 +106,28 @@ std::vector<std::string> Play::to_the_end() {
       std::string open;
       for (TaskId t = 0; t < run->task_count(); ++t) {
         if (!is_final(run->rows[t].state)) {
-          open += str(" ", run->path(t), ":", to_string(run->rows[t].state));
+          const auto& row = run->rows[t];
+          open += str(" ", run->path(t), ":", to_string(row.state), " attempt ", row.attempt,
+                      " lease ", row.lease, " worker ", row.worker.value);
         }
       }
       problems.push_back(str("run ", runs_[i].value, " never ends: ", to_string(run->state), open));
     }
   }
+  if (!problems.empty()) {
+    for (const auto& w : bed_.workers()) {
+      std::string held;
+      for (const auto& f : w->held())
+        held += str(" ", f.run.value, "/", f.task, "/", f.attempt);
+      problems.push_back(str("worker ", w->id.value, w->present ? "" : " (gone)", " with ",
+                             w->credits, " slots free holds", held));
+    }
+  }
   // Each slot that was offered is free again.
   if (problems.empty() && runs_.size() > 0) {
     std::uint32_t offered = 0, known = 0, busy = 0;
-    for (const auto& w : bed_.workers()) offered += w->present ? w->credits : 0;
+    for (const auto& w : bed_.workers())
+      offered += w->present ? w->credits : 0;
     for (const auto& q : bed_.loop().situation(runs_[0]).queues) {
       if (q.queue == "default") known = q.slots, busy = q.busy;
     }

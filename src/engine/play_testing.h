@@ -1,8 +1,8 @@
 #pragma once
-// Play: carries a bed's runs to their end, whatever happens to the engine on the way. It submits under
-// idempotency keys and asks again until it is answered, as a client would; it lets workers act in a
-// seeded order, waits where only time helps, and says what went wrong. The outcome of an attempt depends
-// on the script, never on when it ran.
+// Play: carries a bed's runs to their end, whatever happens to the engine on the way. It submits
+// under idempotency keys and asks again until it is answered, as a client would; it lets workers
+// act in a seeded order, waits where only time helps, and says what went wrong. The outcome of an
+// attempt depends on the script, never on when it ran.
 
 #include <functional>
 #include <set>

@@ -11,9 +11,9 @@ ReadyLane* ReadyIndex::lane_for(const core::LaneKey& key) {
   owned_.push_back(std::make_unique<ReadyLane>());
   ReadyLane* lane = owned_.back().get();
   lane->key = key;
-  auto at = std::upper_bound(
-      ordered_.begin(), ordered_.end(), key.priority,
-      [](std::int32_t p, const ReadyLane* l) { return p > l->key.priority; });
+  auto at =
+      std::upper_bound(ordered_.begin(), ordered_.end(), key.priority,
+                       [](std::int32_t p, const ReadyLane* l) { return p > l->key.priority; });
   ordered_.insert(at, lane);
   return lane;
 }
@@ -32,7 +32,8 @@ const std::vector<ReadyLane*>& ReadyIndex::lanes_of(const core::Plan& plan,
 
 std::size_t ReadyIndex::size() const {
   std::size_t n = 0;
-  for (const auto& lane : owned_) n += lane->items.size();
+  for (const auto& lane : owned_)
+    n += lane->items.size();
   return n;
 }
 

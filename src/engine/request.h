@@ -1,6 +1,6 @@
 #pragma once
-// Requests: what callers and workers put into the engine's inbox. Each is decided on the loop's thread;
-// `done` is called once, after the commit that holds the outcome, or with the refusal.
+// Requests: what callers and workers put into the engine's inbox. Each is decided on the loop's
+// thread; `done` is called once, after the commit that holds the outcome, or with the refusal.
 
 #include <functional>
 #include <memory>
@@ -21,8 +21,8 @@ struct SubmitRun {
   std::shared_ptr<const core::Plan> plan;
   Json inputs;  // checked
 };
-using RunCommand = std::variant<core::Pause, core::Resume_, core::Cancel, core::Retry, core::Approve,
-                                core::Reject>;
+using RunCommand = std::variant<core::Pause, core::Resume_, core::Cancel, core::Retry,
+                                core::Approve, core::Reject>;
 struct CommandRun {
   RunId run;
   RunCommand command;
@@ -53,6 +53,7 @@ struct TakeReports {
   WorkerId worker;
   std::vector<core::Report> reports;
   std::uint32_t slots = 0;
+  std::uint32_t ended = 0;  // leases that they ended, when last decided
 };
 struct TakeLog {
   core::LogBatch lines;

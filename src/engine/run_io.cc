@@ -44,7 +44,8 @@ store::RunHeader header_of(const core::Run& run) {
   h.parent = run.parent;
   h.source = run.source;
   h.tasks_done = run.done_count();
-  for (auto n : run.counts) h.tasks += n;
+  for (auto n : run.counts)
+    h.tasks += n;
   h.tasks_failed = run.counts[static_cast<std::size_t>(core::TaskState::failed)];
   return h;
 }
@@ -88,6 +89,7 @@ store::RunWrite write_of(core::Run& run, bool insert, std::size_t inline_bytes) 
     w.header.job = run.job;
     w.header.labels = run.labels;
   }
+  run.written = {run.next_seq - 1, run.tail.size(), run.tail_time};
   run.dirty_cells.clear();
   run.dirty_segments.clear();
   run.dirty = false;
@@ -108,8 +110,10 @@ Result<std::unique_ptr<core::Run>> run_of(const store::RunImage& image, const Pl
   parts.labels = h.labels;
   parts.fixed = image.fixed;
   parts.state = image.state;
-  for (const auto& s : image.segments) parts.segments.emplace_back(s.number, s.bytes);
-  for (const auto& c : image.cells) parts.cells.emplace_back(c.task, c.bytes);
+  for (const auto& s : image.segments)
+    parts.segments.emplace_back(s.number, s.bytes);
+  for (const auto& c : image.cells)
+    parts.cells.emplace_back(c.task, c.bytes);
   auto run = TRY(core::decode_run(std::move(plan), parts));
   return std::make_unique<core::Run>(std::move(run));
 }

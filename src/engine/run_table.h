@@ -1,11 +1,11 @@
 #pragma once
 // RunTable: run id -> Entry, for a million open runs.
 //
-// Open addressing with the id itself as the hash: ids are handed out one after the other, so that runs
-// which are worked on together lie together. Entries live in a pool and keep their address until they
-// are erased. Robin Hood order (nobody stands further from home than who comes after could bear) lets a
-// search and an erasure end early, also in the long runs of neighbours that such ids make. A slot is
-// 16 bytes; the table is at most 3/4 full.
+// Open addressing with the id itself as the hash: ids are handed out one after the other, so that
+// runs which are worked on together lie together. Entries live in a pool and keep their address
+// until they are erased. Robin Hood order (nobody stands further from home than who comes after
+// could bear) lets a search and an erasure end early, also in the long runs of neighbours that such
+// ids make. A slot is 16 bytes; the table is at most 3/4 full.
 
 #include <cstddef>
 #include <deque>

@@ -47,7 +47,8 @@ TEST(RunTable, AgreesWithAMapUnderRandomUse) {
 TEST(RunTable, EntriesKeepTheirAddressWhileTheTableGrows) {
   RunTable<int> table;
   int* first = &table[RunId(1)];
-  for (int i = 2; i < 10'000; ++i) table[RunId(i)] = i;
+  for (int i = 2; i < 10'000; ++i)
+    table[RunId(i)] = i;
   EXPECT_EQ(table.find(RunId(1)), first);
 }
 

@@ -90,7 +90,8 @@ Snapshot take_snapshot(const core::Run& run) {
 // poll() waits for the run, for signals and for sockets alike.
 class EngineFeed::Queue final : public engine::Subscriber {
  public:
-  Queue(RunId run, bool logs) : run_(run), logs_(logs), wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+  Queue(RunId run, bool logs)
+      : run_(run), logs_(logs), wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
 
   void on_events(RunId run, const std::vector<core::Event>& events) override {
     if (run != run_) return;
@@ -181,13 +182,13 @@ int EngineFeed::fd() const { return queue_->fd(); }
 
 Status EngineFeed::snapshot() {
   std::shared_ptr<Snapshot> taken;
-  TRY(engine_.inspect(run_, [&](const core::Run& run) {
-    taken = std::make_shared<Snapshot>(take_snapshot(run));
-  }));
+  TRY(engine_.inspect(
+      run_, [&](const core::Run& run) { taken = std::make_shared<Snapshot>(take_snapshot(run)); }));
   next_seq_ = taken->next_seq;
   known_ = static_cast<std::uint32_t>(taken->states.size());
   paths_.clear();
-  for (const auto& task : taken->tasks) attempts_[task.task] = task.attempt;
+  for (const auto& task : taken->tasks)
+    attempts_[task.task] = task.attempt;
   pending_ = std::move(taken);
   return {};
 }
@@ -208,7 +209,8 @@ std::vector<FeedItem> EngineFeed::take() {
     item.snapshot = std::exchange(pending_, nullptr);
     items.push_back(std::move(item));
   }
-  for (auto& batch : taken.logs) held_logs_[batch.fence.task].push_back(std::move(batch));
+  for (auto& batch : taken.logs)
+    held_logs_[batch.fence.task].push_back(std::move(batch));
   add_events(items, taken.events);
   for (auto& [task, progress] : taken.progress) {
     FeedItem item;
@@ -255,8 +257,10 @@ void EngineFeed::add_events(std::vector<FeedItem>& items, std::vector<core::Even
     items.push_back(std::move(item));
   }
   std::vector<TaskId> waiting;
-  for (const auto& [task, batches] : held_logs_) waiting.push_back(task);
-  for (TaskId task : waiting) release_logs(items, task);
+  for (const auto& [task, batches] : held_logs_)
+    waiting.push_back(task);
+  for (TaskId task : waiting)
+    release_logs(items, task);
 }
 
 // One look at the run for a whole batch: names of tasks, and what gates ask.

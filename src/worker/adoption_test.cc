@@ -133,7 +133,8 @@ TEST_F(Adoption, WhatEndedWhileNobodyWasThereIsOnDisk) {
     ASSERT_EQ(seen.log[i].text, str(i + 1));
   worker->drain(Duration(0));
   worker.reset();
-  for (long pid : spawners_of(dir / "data")) ASSERT_TRUE(gone(pid));
+  for (long pid : spawners_of(dir / "data"))
+    ASSERT_TRUE(gone(pid));
   EXPECT_TRUE(list_dir(dir / "data/spool")->empty());
 }
 

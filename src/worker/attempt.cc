@@ -96,7 +96,7 @@ void LiveAttempt::started() {
   if (over_ || started_) return;
   started_ = true;
   owner_.timers().cancel(start_timer_);
-  alive_at_ = owner_.clock().mono();
+  alive_at_ = started_at_ = owner_.clock().mono();
   // An attempt that waited for its turn here has its whole time before it.
   arm_attempt(attempt_timeout_);
   arm_heartbeat();

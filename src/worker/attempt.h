@@ -38,6 +38,7 @@ class LiveAttempt : public actions::Sink {
   void set_action(std::unique_ptr<actions::Action> action) { action_ = std::move(action); }
   bool begun() const { return begun_; }
   bool has_started() const { return started_; }
+  Mono started_at() const { return started_at_; }  // meaningless before it has started
   bool is_process() const { return is_process_; }
   // Nobody waits for its report.
   bool refused() const { return reason_ == actions::StopReason::refused; }
@@ -78,7 +79,7 @@ class LiveAttempt : public actions::Sink {
   bool is_process_ = false, over_ = false;
   actions::StopReason reason_ = actions::StopReason::none;
   Duration attempt_timeout_{0}, heartbeat_timeout_{0}, start_timeout_{0};
-  Mono alive_at_{};
+  Mono alive_at_{}, started_at_{};
   TimerQueue::Id flush_timer_ = TimerQueue::kNone, attempt_timer_ = TimerQueue::kNone,
                  heartbeat_timer_ = TimerQueue::kNone, start_timer_ = TimerQueue::kNone;
   std::uint64_t next_line_ = 0;

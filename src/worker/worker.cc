@@ -30,6 +30,7 @@ using core::ReportKind;
 namespace {
 
 constexpr std::size_t kReportBatch = 4096;
+constexpr Duration kShortLife = std::chrono::milliseconds(50);
 // Evidence of a final report that nobody acknowledges, by an engine that never acknowledges.
 constexpr Duration kKeepEvidence = std::chrono::seconds(30);
 
@@ -112,6 +113,7 @@ class Worker::Core : public AttemptOwner {
   void carry_out(Assignment& assignment);
   void take_on(Assignment&& assignment, const actions::ActionKind& kind);
   void begin_waiting();
+  void look_ahead(const LiveAttempt& ended);
   void flush_reports();
   void forget_old();
   // Twice as many as may run: the spawner starts the next one without asking.
@@ -146,6 +148,9 @@ class Worker::Core : public AttemptOwner {
 
   std::vector<Report> reports_;
   std::uint32_t freed_ = 0;
+  std::uint32_t ahead_ = 0;  // slots offered beyond options_.slots
+  Duration mean_life_{0};    // of processes lately
+  std::uint64_t lives_ = 0;
   const core::TaskDef* last_def_ = nullptr;
   const actions::ActionKind* last_kind_ = nullptr;
   bool receipts_ = false;  // the engine acknowledges
@@ -295,6 +300,7 @@ void Worker::Core::over(LiveAttempt& attempt) {
   auto it = attempts_.find(attempt.fence());
   if (it == attempts_.end() || it->second.get() != &attempt) return;
   if (!draining_) ++freed_;
+  if (it->second->is_process() && it->second->has_started()) look_ahead(*it->second);
   auto kept = std::move(it->second);
   attempts_.erase(it);
   if (!kept->is_process() || !kept->begun()) {
@@ -309,6 +315,19 @@ void Worker::Core::over(LiveAttempt& attempt) {
   }
   settling_since_.emplace_back(clock_.mono(), kept->fence());
   settling_[kept->fence()] = std::move(kept);
+}
+
+// Keeps up to twice `processes` attempts at hand while they live for less than a commit takes on a
+// slow disk; gives those slots up again once they live longer.
+void Worker::Core::look_ahead(const LiveAttempt& ended) {
+  if (!options_.look_ahead || draining_) return;
+  const auto life = clock_.mono() - ended.started_at();
+  mean_life_ = ++lives_ == 1 ? life : (mean_life_ * 7 + life) / 8;
+  if (mean_life_ < kShortLife && lives_ >= options_.processes) {
+    if (ahead_ < 2 * options_.processes) ++ahead_, ++freed_;
+  } else if (ahead_ > 0 && freed_ > 0) {
+    --ahead_, --freed_;
+  }
 }
 
 // -- the engine's other words

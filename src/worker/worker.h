@@ -27,10 +27,13 @@
 namespace pawl::worker {
 
 struct WorkerOptions {
-  std::string data_dir;             // made where it is missing (0700)
-  std::string name;                 // for people; "" means host:pid
-  std::uint32_t slots = 1024;       // attempts at a time
-  std::uint32_t processes = 64;     // of them, processes; what is beyond waits here
+  std::string data_dir;          // made where it is missing (0700)
+  std::string name;              // for people; "" means host:pid
+  std::uint32_t slots = 1024;    // attempts at a time
+  std::uint32_t processes = 64;  // of them, processes; what is beyond waits here
+  // While processes are short-lived, a few more attempts are taken on than may run, so that the end
+  // of one need not wait for a commit before the next starts.
+  bool look_ahead = false;
   unsigned pool_threads = 16;       // of them, blocking functions
   std::vector<std::string> queues;  // empty: every queue
   std::vector<std::pair<std::string, std::string>> labels;

@@ -1,4 +1,5 @@
-// why: of everything that does not run, the reason, what stands in the way, and what would move it on.
+// why: of everything that does not run, the reason, what stands in the way, and what would move it
+// on.
 #include "base/text.h"
 #include "cli/handlers.h"
 #include "cli/session.h"
@@ -28,14 +29,16 @@ Result<int> run_why(const Ask& ask) {
     std::vector<std::string> names;
     TRY(session->inspect(run, [&](const core::Run& r) {
       if (auto t = r.find(*task)) state = core::to_string(r.rows[*t].state);
-      for (TaskId t = 0; t < std::min<TaskId>(r.task_count(), 10'000); ++t) names.push_back(r.path(t));
+      for (TaskId t = 0; t < std::min<TaskId>(r.task_count(), 10'000); ++t)
+        names.push_back(r.path(t));
     }));
     if (state.empty()) {
       auto near = nearest(*task, names);
       Error error{Errc::not_found, str("run ", run.value, " has no task '", *task, "'")};
       return near.empty() ? error : with_hint(std::move(error), str("did you mean '", near, "'?"));
     }
-    wanted.push(Json::object().set("task", *task).set("state", state).set("text", str("it is ", state)));
+    wanted.push(
+        Json::object().set("task", *task).set("state", state).set("text", str("it is ", state)));
   }
   if (ask.json()) {
     ask.print_json(wanted);
@@ -52,8 +55,8 @@ Result<int> run_why(const Ask& ask) {
     }
     auto name = text_of(why["task"]);
     auto state = name.empty() && row ? core::to_string(row->header.state) : text_of(why["state"]);
-    out += str(paint(term, Style::bold, name.empty() ? str("run ", run.value) : clean_line(name)), "  ",
-               state_text(term, state), ": ", clean_line(text_of(why["text"])), '\n');
+    out += str(paint(term, Style::bold, name.empty() ? str("run ", run.value) : clean_line(name)),
+               "  ", state_text(term, state), ": ", clean_line(text_of(why["text"])), '\n');
     auto unblock = text_of(why["unblock"]);
     if (!unblock.empty()) out += str("    ", clean_line(unblock), '\n');
   }

@@ -93,7 +93,12 @@ TEST(Retry, ASuccessForgetsEarlierErrors) {
 
 TEST(Retry, ExitCode78IsNeverRetried) {
   TestRun r(R"(
-tasks: {a: {action: train, params: {n: 8}, retry: {max_attempts: 5}, recover: [{on: user, set: {n: 1}}]}}
+tasks:
+  a:
+    action: train
+    params: {n: 8}
+    retry: {max_attempts: 5}
+    recover: [{on: user, set: {n: 1}}]
 )");
   r.start();
   r.claim();

@@ -158,6 +158,7 @@ Result<Run> recover_as_new(const Run& old, const Recover& c, RunId id, const Jso
   run.finished = kNoTime;
   run.tail.clear();
   run.tail_first = run.next_seq = 1;
+  run.written = {0, 0, ctx.now};
   if (!inputs.is_null()) {
     run.inputs = inputs;
     TRY(render_key(run, ctx));

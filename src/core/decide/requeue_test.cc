@@ -82,6 +82,36 @@ TEST(Requeue, OfACancelledAttemptEndsIt) {
   EXPECT_EQ(r.reasons(), "a=cancelled(cancel_unconfirmed) b=cancelled(cancelled)");
 }
 
+TEST(Adopt, TheAttemptGoesOnUnderItsWorkersNextLife) {
+  TestRun r("tasks: {a: {action: noop}, b: {action: noop}}");
+  r.start();
+  r.claim();
+  EXPECT_TRUE(r.adopt({r.held("a").fence, WorkerId(2)}).ok());
+  EXPECT_EQ(r.states(), "a=running b=running");
+  EXPECT_EQ(r.row("a").worker, WorkerId(2));
+  r.crash();
+  EXPECT_EQ(live_attempts(r.run, WorkerId(2)).size(), 1u);
+  Report done = r.report_of("a", ReportKind::completed);
+  EXPECT_EQ(r.report(done, WorkerId(1)).error().code, Errc::stale_attempt);
+  EXPECT_TRUE(r.report(done, WorkerId(2)).ok());
+  EXPECT_EQ(r.states(), "a=completed b=running");
+}
+
+TEST(Adopt, OnlyWhatIsLive) {
+  TestRun r("tasks: {a: {action: noop}}");
+  r.start();
+  r.claim();
+  Fence live = r.held("a").fence;
+  for (auto spoil : {+[](Fence& f) { ++f.lease; }, +[](Fence& f) { ++f.attempt; },
+                     +[](Fence& f) { f.lease = 0; }, +[](Fence& f) { f.task = 9; }}) {
+    Fence f = live;
+    spoil(f);
+    EXPECT_EQ(r.adopt({f, WorkerId(2)}).error().code, Errc::stale_attempt);
+  }
+  r.lose("a");
+  EXPECT_EQ(r.adopt({live, WorkerId(2)}).error().code, Errc::stale_attempt);
+}
+
 TEST(Requeue, WorksWhileTheRunIsPaused) {
   TestRun r("tasks: {a: {action: noop}}");
   r.start();

@@ -41,7 +41,7 @@ Result<Run> submit(std::shared_ptr<const Plan> plan, const SubmitOptions& option
   const Workflow& w = *plan->workflow;
   run.id = options.id;
   run.plan = std::move(plan);
-  run.created = run.tail_time = ctx.now;
+  run.created = run.tail_time = run.written.time = ctx.now;
   run.parent = options.parent;
   run.parent_task = options.parent_task;
   run.source = options.source;

@@ -1,5 +1,5 @@
-// A writing process is killed at random instants; what it had acknowledged is there afterwards, once,
-// and the store is sound. This cannot find a missing fsync (the page cache survives): see
+// A writing process is killed at random instants; what it had acknowledged is there afterwards,
+// once, and the store is sound. This cannot find a missing fsync (the page cache survives): see
 // powerloss_test.cc for that.
 
 #include <fcntl.h>
@@ -19,7 +19,8 @@ namespace pawl::store {
 
 namespace {
 
-// Writes batch after batch: ten new runs, ten updates, some log lines; says the highest id after each.
+// Writes batch after batch: ten new runs, ten updates, some log lines; says the highest id after
+// each.
 [[noreturn]] void write_for_ever(const std::string& directory, int acknowledgements) {
   auto store = open_sqlite({.directory = directory});
   if (!store.ok()) ::_exit(2);
@@ -54,18 +55,24 @@ TEST(Crash, AcknowledgedSurvivesKill) {
     // Killed after so many acknowledgements and a moment more: somewhere within a commit.
     auto wanted = random.below(30);
     std::int64_t last = 0;
-    for (std::uint64_t n = 0; n < wanted && ::read(in.get(), &last, sizeof last) == sizeof last; ++n) {
+    for (std::uint64_t n = 0; n < wanted && ::read(in.get(), &last, sizeof last) == sizeof last;
+         ++n) {
       acknowledged = last;
     }
-    struct pollfd moment {-1, 0, 0};
+    struct pollfd moment {
+      - 1, 0, 0
+    };
     auto micros = static_cast<long>(random.below(3000)) * 1000;
-    struct timespec wait {0, micros};
+    struct timespec wait {
+      0, micros
+    };
     ::ppoll(&moment, 0, &wait, nullptr);
     ::kill(child, SIGKILL);
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     ASSERT_TRUE(WIFSIGNALED(status)) << "the writer ended by itself: " << WEXITSTATUS(status);
-    while (::read(in.get(), &last, sizeof last) == sizeof last) acknowledged = last;
+    while (::read(in.get(), &last, sizeof last) == sizeof last)
+      acknowledged = last;
 
     auto store = open_sqlite({.directory = dir.path()});
     ASSERT_TRUE(store.ok()) << store.error().message;
@@ -76,7 +83,10 @@ TEST(Crash, AcknowledgedSurvivesKill) {
     filter.limit = 100'000;
     EXPECT_EQ(static_cast<std::int64_t>((*store)->list_runs(filter)->size()), highest);
     if (highest > 0) {
-      expect_image(**store, [&] { auto w = next_version(new_run(highest)); return w; }());
+      expect_image(**store, [&] {
+        auto w = next_version(new_run(highest));
+        return w;
+      }());
       if (highest > 10) {
         EXPECT_EQ(flat(*(*store)->read_logs({.run = RunId(highest - 19)})).size(), 3u);
       }

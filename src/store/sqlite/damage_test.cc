@@ -1,5 +1,5 @@
-// Damaged files: a flipped byte, a cut, garbage. Whatever is done to them, the store says so or answers
-// right; it never answers wrong.
+// Damaged files: a flipped byte, a cut, garbage. Whatever is done to them, the store says so or
+// answers right; it never answers wrong.
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -35,7 +35,8 @@ void make_store(const std::string& directory, bool in_wal) {
   must_commit(**store, workflow);
   for (std::int64_t id = 1; id <= kRuns; id += 10) {
     std::vector<RunWrite> runs;
-    for (auto i = id; i < id + 10; ++i) runs.push_back(sample(i));
+    for (auto i = id; i < id + 10; ++i)
+      runs.push_back(sample(i));
     must_commit(**store, batch_of(runs));
   }
   if (!in_wal) store->reset();
@@ -47,8 +48,8 @@ void make_store(const std::string& directory, bool in_wal) {
   }
 }
 
-// Asks everything. True if each answer was right, false if something was refused; a wrong answer fails
-// the test.
+// Asks everything. True if each answer was right, false if something was refused; a wrong answer
+// fails the test.
 bool answers_right(const std::string& directory) {
   auto store = open_sqlite({.directory = directory});
   if (!store.ok()) {
@@ -79,20 +80,27 @@ bool answers_right(const std::string& directory) {
     EXPECT_EQ((*image)->segments.size(), wanted.segments.size());
   }
   auto scanned = (*store)->scan_open(RunId(0), 10'000, false);
-  if (!scanned.ok()) refused(scanned.error());
-  else EXPECT_EQ(ids(*scanned), open);
+  if (!scanned.ok())
+    refused(scanned.error());
+  else
+    EXPECT_EQ(ids(*scanned), open);
   RunFilter filter;
   filter.limit = 10'000;
   filter.states = 1u << static_cast<unsigned>(core::RunState::failed);
   filter.workflow = "sample";
   auto listed = (*store)->list_runs(filter);
   std::reverse(failed.begin(), failed.end());
-  if (!listed.ok()) refused(listed.error());
-  else EXPECT_EQ(ids(*listed), failed);
+  if (!listed.ok())
+    refused(listed.error());
+  else
+    EXPECT_EQ(ids(*listed), failed);
   auto findings = (*store)->check();
-  if (!findings.ok()) refused(findings.error());
-  else if (!findings->empty()) right = false;
-  else EXPECT_TRUE(right) << "check() found nothing, though something was refused";
+  if (!findings.ok())
+    refused(findings.error());
+  else if (!findings->empty())
+    right = false;
+  else
+    EXPECT_TRUE(right) << "check() found nothing, though something was refused";
   return right;
 }
 
@@ -162,8 +170,9 @@ TEST(Damage, FlippedBytesInTheWal) {
     restore(dir.path());
     auto at = i < 10 ? random.below(32) : random.below(size);
     SCOPED_TRACE(str("byte ", at));
-    overwrite(dir.file("try/pawl.db-wal"), at,
-              std::string(1, static_cast<char>(wal[at] ^ static_cast<char>(1u << random.below(8)))));
+    overwrite(
+        dir.file("try/pawl.db-wal"), at,
+        std::string(1, static_cast<char>(wal[at] ^ static_cast<char>(1u << random.below(8)))));
     if (!answers_right(dir.file("try"))) ++found;
   }
   EXPECT_EQ(found, 60);

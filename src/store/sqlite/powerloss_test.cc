@@ -1,6 +1,6 @@
-// Power cuts at every kind of instant, on the real schema and the real store. With FULL nothing that
-// was acknowledged is lost. The test is able to fail: with NORMAL it must see acknowledged runs lost,
-// and with a disk that lies about syncs it must see damage or loss.
+// Power cuts at every kind of instant, on the real schema and the real store. With FULL nothing
+// that was acknowledged is lost. The test is able to fail: with NORMAL it must see acknowledged
+// runs lost, and with a disk that lies about syncs it must see damage or loss.
 
 #include <gtest/gtest.h>
 
@@ -16,10 +16,10 @@ namespace pawl::store {
 namespace {
 
 struct Outcome {
-  int cycles = 0;       // the power was cut and the store opened again
-  int with_work = 0;    // ... after something had been acknowledged since the last cut
-  int lost = 0;         // acknowledged runs were missing
-  int corrupt = 0;      // the store could not be opened, or was unsound
+  int cycles = 0;     // the power was cut and the store opened again
+  int with_work = 0;  // ... after something had been acknowledged since the last cut
+  int lost = 0;       // acknowledged runs were missing
+  int corrupt = 0;    // the store could not be opened, or was unsound
 };
 
 class Seed {
@@ -31,7 +31,8 @@ class Seed {
 
   Outcome run() {
     auto rounds = 1 + random_.below(4);
-    for (std::uint64_t round = 0; round < rounds && outcome_.lost + outcome_.corrupt == 0; ++round) {
+    for (std::uint64_t round = 0; round < rounds && outcome_.lost + outcome_.corrupt == 0;
+         ++round) {
       write_until_dark();
       disk_.crash();
       ++outcome_.cycles;
@@ -42,8 +43,7 @@ class Seed {
 
  private:
   Result<std::unique_ptr<Store>> open() {
-    return open_sqlite(
-        {.directory = dir_.path(), .synchronous_full = full_, .vfs = disk_.name()});
+    return open_sqlite({.directory = dir_.path(), .synchronous_full = full_, .vfs = disk_.name()});
   }
 
   void write_until_dark() {

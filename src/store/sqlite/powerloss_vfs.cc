@@ -48,8 +48,8 @@ struct Node {
   std::array<Slot, SQLITE_SHM_NLOCK> slots;
   bool entry_durable = false;  // its name was synced with the directory
   int handles = 0;
-  int mapped = 0;              // handles that use the shared memory; with the last one it goes
-  int shared = 0;              // holders of SHARED or more
+  int mapped = 0;  // handles that use the shared memory; with the last one it goes
+  int shared = 0;  // holders of SHARED or more
   bool reserved = false, pending_lock = false, exclusive = false;
 };
 
@@ -93,22 +93,26 @@ struct PowerlossDisk::Impl {
   }
 
   void sync_directory() {
-    for (auto& [file, node] : files) node->entry_durable = true;
+    for (auto& [file, node] : files)
+      node->entry_durable = true;
     deleted.clear();
   }
 
   void crash_file(Node& node) {
     for (const auto& write : node.pending) {
       switch (random.below(4)) {
-        case 0: break;  // lost
-        case 1: {       // torn at a sector
+        case 0:
+          break;   // lost
+        case 1: {  // torn at a sector
           if (write.truncate || write.bytes.size() <= 512) break;
           Write torn = write;
           torn.bytes.resize(512 * (1 + random.below(write.bytes.size() / 512)));
           replay(torn, node.durable);
           break;
         }
-        default: replay(write, node.durable); break;
+        default:
+          replay(write, node.durable);
+          break;
       }
     }
     node.pending.clear();
@@ -164,7 +168,8 @@ int x_sync(sqlite3_file* f, int) {
   Lock lock(h->disk->mutex);
   if (!h->disk->spend()) return SQLITE_IOERR_FSYNC;
   if (h->disk->lying) return SQLITE_OK;
-  for (const auto& write : h->node->pending) replay(write, h->node->durable);
+  for (const auto& write : h->node->pending)
+    replay(write, h->node->durable);
   h->node->pending.clear();
   // Like SQLite's own VFS: the first sync of a new journal syncs its directory, and so every name.
   if (std::exchange(h->fresh, false)) h->disk->sync_directory();
@@ -274,10 +279,10 @@ int x_shm_unmap(sqlite3_file* f, int) {
   return SQLITE_OK;
 }
 
-const sqlite3_io_methods kMethods = {2,         x_close,  x_read,   x_write,   x_truncate,
-                                     x_sync,    x_size,   x_lock,   x_unlock,  x_reserved,
-                                     x_control, x_sector, x_traits, x_shm_map, x_shm_lock,
-                                     x_shm_barrier, x_shm_unmap, nullptr, nullptr};
+const sqlite3_io_methods kMethods = {
+    2,          x_close,       x_read,      x_write,   x_truncate, x_sync,   x_size,
+    x_lock,     x_unlock,      x_reserved,  x_control, x_sector,   x_traits, x_shm_map,
+    x_shm_lock, x_shm_barrier, x_shm_unmap, nullptr,   nullptr};
 
 PowerlossDisk::Impl* disk_of(sqlite3_vfs* vfs) {
   return static_cast<PowerlossDisk::Impl*>(vfs->pAppData);
@@ -338,7 +343,8 @@ int v_full_path(sqlite3_vfs*, const char* name, int n, char* out) {
 
 int v_random(sqlite3_vfs* vfs, int n, char* out) {
   Lock lock(disk_of(vfs)->mutex);
-  for (int i = 0; i < n; ++i) out[i] = static_cast<char>(disk_of(vfs)->random.next());
+  for (int i = 0; i < n; ++i)
+    out[i] = static_cast<char>(disk_of(vfs)->random.next());
   return n;
 }
 
@@ -352,7 +358,8 @@ int v_julian(sqlite3_vfs*, double* out) {
 }  // namespace
 
 PowerlossDisk::PowerlossDisk(std::uint64_t seed) : impl_(std::make_unique<Impl>(seed)) {
-  static std::atomic<int> disks{0};  // never a name twice: VFSs that stand on this one are kept by name
+  static std::atomic<int> disks{
+      0};  // never a name twice: VFSs that stand on this one are kept by name
   impl_->name = str("pawl-powerloss-", ++disks);
   auto& vfs = impl_->vfs;
   vfs.iVersion = 1;

@@ -1,9 +1,10 @@
 #pragma once
-// A VFS in memory whose power can fail: for tests. Each file has what is durable, what a reader sees,
-// and the writes between the two. Writes, truncations, syncs and deletions count down a budget; at its
-// end they fail, and all that follow. crash() then draws for each unsynced write whether it reached the
-// disk, was torn at a sector, or was lost; a later one may survive an earlier one. A file that was
-// created, or deleted, without its directory being synced may be gone, or back.
+// A VFS in memory whose power can fail: for tests. Each file has what is durable, what a reader
+// sees, and the writes between the two. Writes, truncations, syncs and deletions count down a
+// budget; at its end they fail, and all that follow. crash() then draws for each unsynced write
+// whether it reached the disk, was torn at a sector, or was lost; a later one may survive an
+// earlier one. A file that was created, or deleted, without its directory being synced may be gone,
+// or back.
 //
 //   PowerlossDisk disk(seed);  open_sqlite({.directory = ..., .vfs = disk.name()})
 //   disk.set_budget(200); ... until a commit fails ...; close the store; disk.crash(); open again

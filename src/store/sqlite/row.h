@@ -2,10 +2,12 @@
 // How a run lies in its two rows, and the checksums that guard them.
 //
 //   runs       id | version | head | state
-//     head     what lists and start-up need, as varints, ~40 bytes; then CRC-32C of the state bytes,
+//     head     what lists and start-up need, as varints, ~40 bytes; then CRC-32C of the state
+//     bytes,
 //              then CRC-32C of (id, version, all of head before it)
 //     state    the engine's bytes as they came
-//   run_fixed  id | fixed: name, job, labels, the engine's immutable bytes, CRC-32C of (id, all that)
+//   run_fixed  id | fixed: name, job, labels, the engine's immutable bytes, CRC-32C of (id, all
+//   that)
 //
 // A hot run is written three times in its life; packing its columns costs a tenth of what SQLite
 // needs to bind, record and parse them one by one, and the small rows share pages.
@@ -35,7 +37,10 @@ Status check_state(const HeadRow& row, std::string_view state);
 // Fills name, job and labels; returns the engine's bytes, a view into `bytes`.
 Result<std::string_view> decode_fixed(RunId id, std::string_view bytes, RunHeader& header);
 
-// Of a head that may be damaged: a scan looks at these before it pays for the checksum.
+// A scan looks at these before it pays for the checksum; that its page is sound was verified when
+// the page was read.
+inline unsigned head_state(std::string_view head) { return head.empty() ? 0 : head[0] & 15; }
+inline unsigned head_verdict(std::string_view head) { return head.empty() ? 0 : head[0] >> 4 & 3; }
 inline bool head_open(std::string_view head) { return head.size() > 1 && (head[1] & 1); }
 inline bool head_constrained(std::string_view head) { return head.size() > 1 && (head[1] & 2); }
 

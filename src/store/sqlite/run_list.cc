@@ -1,5 +1,5 @@
-// Lists of runs, newest first. Each condition that has marks names candidate blocks; the blocks that
-// all conditions share are read, newest first, and each run is then judged by matches().
+// Lists of runs, newest first. Each condition that has marks names candidate blocks; the blocks
+// that all conditions share are read, newest first, and each run is then judged by matches().
 
 #include <algorithm>
 #include <limits>
@@ -49,7 +49,8 @@ Result<std::vector<Condition>> conditions_of(Db& db, const RunFilter& filter) {
     Condition condition;
     Query q(db, "SELECT id FROM workflows WHERE name = ?1");
     q.bind_text(1, filter.workflow);
-    while (TRY(q.row())) condition.emplace_back(MarkKind::workflow, q.integer(0));
+    while (TRY(q.row()))
+      condition.emplace_back(MarkKind::workflow, q.integer(0));
     out.push_back(std::move(condition));
   }
   if (!filter.job.empty()) out.push_back({{MarkKind::job, job_value(filter.job)}});
@@ -90,21 +91,30 @@ Result<RunId> highest_id(Db& db) {
 // The runs of one block below `before`, newest first.
 Status read_block(Db& db, const RunFilter& filter, std::int64_t block, std::int64_t top,
                   WorkflowNames& names, std::vector<RunRow>& out) {
-  Query q(db,
-          "SELECT r.id, r.version, r.head, f.fixed FROM runs r LEFT JOIN run_fixed f "
-          "ON f.id = r.id WHERE r.id BETWEEN ?1 AND ?2 ORDER BY r.id DESC");
+  // Where every candidate's labels must be read, one join costs less than a query for each.
+  bool joined = !filter.job.empty() || !filter.labels.empty();
+  Query q(db, joined ? "SELECT r.id, r.version, r.head, f.fixed FROM runs r LEFT JOIN run_fixed f "
+                       "ON f.id = r.id WHERE r.id BETWEEN ?1 AND ?2 ORDER BY r.id DESC"
+                     : "SELECT id, version, head FROM runs WHERE id BETWEEN ?1 AND ?2 "
+                       "ORDER BY id DESC");
   q.bind(1, block_first(block)).bind(2, std::min(block_last(block), top));
   while (out.size() < filter.limit && TRY(q.row())) {
+    // The cheap conditions first: most candidates end here, before their fixed row is looked up.
+    auto head = q.blob(2);
+    if (!(filter.states >> head_state(head) & 1u)) continue;
+    if (!(filter.verdicts >> head_verdict(head) & 1u)) continue;
     RunRow row;
-    TRY(decode_head({RunId(q.integer(0)), q.integer(1), q.blob(2)}, row.header));
-    // The cheap conditions first: most candidates end here, before their fixed row is read.
-    if (!(filter.states >> static_cast<unsigned>(row.header.state) & 1u)) continue;
-    if (!(filter.verdicts >> static_cast<unsigned>(row.header.verdict) & 1u)) continue;
+    TRY(decode_head({RunId(q.integer(0)), q.integer(1), head}, row.header));
     if (row.header.created < filter.since) continue;
     TRY(names.fill(db, row));
     if (!filter.workflow.empty() && filter.workflow != row.workflow_name) continue;
-    if (q.is_null(3)) return damaged("the inputs", row.header.id);
-    TRY(decode_fixed(row.header.id, q.blob(3), row.header));
+    if (!joined) {
+      TRY(read_fixed(db, row.header));
+    } else if (q.is_null(3)) {
+      return damaged("the inputs", row.header.id);
+    } else {
+      TRY(decode_fixed(row.header.id, q.blob(3), row.header));
+    }
     if (matches(filter, row.header, row.workflow_name)) out.push_back(std::move(row));
   }
   return {};

@@ -1,5 +1,5 @@
-// What only the embedded store promises: one owner, refusal of what it cannot trust, life on a full or
-// forbidden disk, readers beside a writer in another process.
+// What only the embedded store promises: one owner, refusal of what it cannot trust, life on a full
+// or forbidden disk, readers beside a writer in another process.
 
 #include "store/sqlite/sqlite_store.h"
 
@@ -189,7 +189,8 @@ TEST(SqliteStore, UnwritableDirectoryIsRefused) {
   ::chmod(dir.path().c_str(), 0700);
 }
 
-// -- Full disks --------------------------------------------------------------------------------------
+// -- Full disks
+// --------------------------------------------------------------------------------------
 
 class SmallDisk {
  public:
@@ -232,8 +233,10 @@ TEST(SqliteStore, FullDiskCostsABatchNotTheStore) {
       auto write = new_run(acknowledged + 1);
       write.state = random_bytes(random, 3000);
       auto done = store->commit(batch_of({write}));
-      if (done.ok()) ++acknowledged;
-      else error = done.error();
+      if (done.ok())
+        ++acknowledged;
+      else
+        error = done.error();
     }
     expect_says(error, Errc::disk_full, "free some space");
     EXPECT_FALSE(file_exists(dir.file("disk/store/reserve")));
@@ -266,8 +269,8 @@ TEST(SqliteStore, FullLogDiskDoesNotStopRuns) {
   }
   ASSERT_EQ(::mkdir(dir.file("store").c_str(), 0700), 0);
   for (const char* name : {"logs.db", "logs.db-wal", "logs.db-shm"}) {
-    ASSERT_EQ(::symlink(dir.file(str("disk/", name)).c_str(), dir.file(str("store/", name)).c_str()),
-              0);
+    ASSERT_EQ(
+        ::symlink(dir.file(str("disk/", name)).c_str(), dir.file(str("store/", name)).c_str()), 0);
   }
   open_at(dir.path() + "/store-first").reset();
   ASSERT_EQ(std::rename(dir.file("store-first/pawl.db").c_str(), dir.file("store/pawl.db").c_str()),
