@@ -61,6 +61,7 @@ class Spawner {
   bool stop_waiting(actions::ProcessKey key, actions::StopReason reason);
   void stop(Job& job, actions::StopReason reason, Duration kill_after);
   void forget(actions::ProcessKey key);
+  void close_pipe(const Job& job, UniqueFd& pipe);
   void read_pipe(Job& job, core::Stream stream);
   bool read_once(Job& job, core::Stream stream, UniqueFd& pipe);
   void set_reading(Job& job, bool reading);

@@ -107,6 +107,13 @@ void Spawner::forget(ProcessKey key) {
   jobs_.erase(it);
 }
 
+// A child between vfork and exec has copies of our descriptors, so closing alone may leave the pipe
+// in the poll set, ready for ever.
+void Spawner::close_pipe(const Job& job, UniqueFd& pipe) {
+  if (job.reading) watch(pipe.get(), 0, 0, EPOLL_CTL_DEL);
+  pipe.reset();
+}
+
 bool Spawner::read_once(Job& job, Stream stream, UniqueFd& pipe) {
   const auto n = ::read(pipe.get(), buffer_.data(), buffer_.size());
   if (n > 0) {
@@ -115,7 +122,7 @@ bool Spawner::read_once(Job& job, Stream stream, UniqueFd& pipe) {
     return true;
   }
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
-  pipe.reset();
+  close_pipe(job, pipe);
   job.finish_output(stream, now());
   return false;
 }
@@ -225,7 +232,7 @@ void Spawner::look_at(Job& job) {
     for (auto stream : {Stream::out, Stream::err}) {
       auto& pipe = stream == Stream::out ? job.out : job.err;
       if (!pipe) continue;
-      pipe.reset();
+      close_pipe(job, pipe);
       job.finish_output(stream, now());
     }
   }
