@@ -43,6 +43,12 @@ pid_t spawn(const std::string& dir, std::vector<std::string> argv, const std::st
   ::_exit(99);
 }
 
+// A child that was just started may not have made its file yet.
+std::string text_of(const std::string& path) {
+  auto text = read_file(path);
+  return text.ok() ? *text : "";
+}
+
 bool ends(pid_t pid, std::chrono::milliseconds time) {
   UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   pollfd wanted{fd.get(), POLLIN, 0};
@@ -57,8 +63,8 @@ Outcome collect(pid_t pid, const std::string& out, const std::string& err) {
   int status = 0;
   ::waitpid(pid, &status, 0);
   o.code = code_of(status);
-  o.out = read_file(out).value();
-  o.err = read_file(err).value();
+  o.out = text_of(out);
+  o.err = text_of(err);
   return o;
 }
 
@@ -87,8 +93,7 @@ std::string Place::write(std::string_view name, std::string_view text) const {
 }
 
 std::string Place::read(std::string_view name) const {
-  auto text = read_file(file(name));
-  return text.ok() ? *text : "";
+  return text_of(file(name));
 }
 
 Outcome Place::pawl(const std::vector<std::string>& words, std::string_view input) const {
@@ -145,7 +150,7 @@ Outcome Child::wait() { return collect(std::exchange(pid_, -1), out_, err_); }
 bool Child::says(std::string_view text) const {
   for (int i = 0; i < 3000; ++i) {
     bool ended = ends_within(std::chrono::milliseconds(20));
-    if (read_file(err_).value().find(text) != std::string::npos) return true;
+    if (text_of(err_).find(text) != std::string::npos) return true;
     if (ended) return false;
   }
   return false;
