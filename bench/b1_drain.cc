@@ -46,14 +46,12 @@ double insert(Bed& bed, WorkflowId workflow, std::size_t n) {
 // Drains what is queued. Returns seconds from the first lease to the last durable completion.
 double drain(const std::string& directory, std::size_t n) {
   Bed bed(directory);
-  NoopWorker worker(*bed.engine, kSlots);
   double first = 0;
-  worker.on_start = [&](const core::Assignment&) {
-    if (first == 0) first = seconds();
-  };
+  NoopWorker worker(*bed.engine, directory, {kSlots, {}, [&](const core::Assignment&) {
+                      if (first == 0) first = seconds();
+                    }});
   worker.wait_for(n);
   worker.stop();
-  (void)bed.engine->statistics();  // behind the last report in the inbox: it is durable now
   bed.engine->stop();
   return seconds() - first;
 }
@@ -79,7 +77,7 @@ void put_finished(const std::string& directory, std::size_t n) {
   Bed bed(directory);
   auto workflow = bed.workflow(kJob);
   auto id = bed.engine->submit({workflow, payload(), "", "", {}, 0, ""});
-  NoopWorker worker(*bed.engine, 1);
+  NoopWorker worker(*bed.engine, directory, {.slots = 1});
   worker.wait_for(1);
   worker.stop();
   if (!id.ok()) fail(id.error().message);

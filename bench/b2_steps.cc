@@ -36,7 +36,8 @@ double cell(std::uint32_t in_flight, double duration, double* per_step_ms) {
   Scratch scratch(str("b2-", in_flight));
   Bed bed(scratch.path());
   auto workflow = bed.workflow(chain());
-  NoopWorker worker(*bed.engine, std::max(in_flight, 4u), Json::object().set("r", 12345678));
+  NoopWorker worker(*bed.engine, scratch.path(),
+                    {std::max(in_flight, 4u), Json::object().set("r", 12345678), {}});
   std::mutex mutex;
   std::condition_variable idle;
   std::uint64_t submitted = 0, ended = 0;
@@ -63,7 +64,7 @@ double cell(std::uint32_t in_flight, double duration, double* per_step_ms) {
   double took = seconds() - start;
   lock.unlock();
   bed.engine->unsubscribe(number);
-  if (worker.completed() != ended * kSteps) fail("b2: steps completed differ from steps submitted");
+  if (worker.entered() != ended * kSteps) fail("b2: steps completed differ from steps submitted");
   worker.stop();
   *per_step_ms = took * 1e3 / static_cast<double>(ended * kSteps) * in_flight;
   return static_cast<double>(ended * kSteps) / took;

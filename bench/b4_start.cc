@@ -34,15 +34,14 @@ void cell(Report& report, double rate, std::size_t n, Figure p50, Figure p99) {
   auto workflow = bed.workflow(kJob);
   Starts starts;
   starts.entered.resize(n);
-  NoopWorker worker(*bed.engine, 4096);
-  worker.on_start = [&](const core::Assignment& a) {
-    double now = seconds();
-    auto i = static_cast<std::size_t>(a.input["params"]["n"].as_integer());
-    std::lock_guard lock(starts.mutex);
-    starts.entered[i] = now;
-    ++starts.count;
-    starts.changed.notify_one();
-  };
+  NoopWorker worker(*bed.engine, scratch.path(), {4096, {}, [&](const core::Assignment& a) {
+                      double now = seconds();
+                      auto i = static_cast<std::size_t>(a.input["params"]["n"].as_integer());
+                      std::lock_guard lock(starts.mutex);
+                      starts.entered[i] = now;
+                      ++starts.count;
+                      starts.changed.notify_one();
+                    }});
   std::vector<double> sent(n);
   double start = seconds();
   std::string payload(80, 'x');

@@ -62,7 +62,7 @@ void layers_cell(Report& report, std::size_t layers, std::size_t width) {
     malloc_trim(0);
     used = resident_bytes();
     start = seconds();
-    NoopWorker worker(*bed.engine, 4096);
+    NoopWorker worker(*bed.engine, scratch.path(), {});
     worker.wait_for(n / 2);  // then the process goes away in the middle
     run_s = seconds() - start;
     used = std::max(used, resident_bytes());
@@ -70,7 +70,7 @@ void layers_cell(Report& report, std::size_t layers, std::size_t width) {
   }
   double start = seconds();
   Bed bed(scratch.path());
-  NoopWorker worker(*bed.engine, 4096);
+  NoopWorker worker(*bed.engine, scratch.path(), {});
   worker.wait_for(1);
   reopen = seconds() - start;
   std::size_t had = n / 2;
@@ -98,7 +98,7 @@ void bench_dag(Report& report) {
     auto id = bed.engine->submit({workflow, {}, "", "", {}, 0, ""});
     if (!id.ok()) fail(id.error().message);
     double start = seconds();
-    NoopWorker worker(*bed.engine, 4096);
+    NoopWorker worker(*bed.engine, scratch.path(), {});
     wait_end(bed, *id, n + 2);
     report.add({str("B5 1 -> ", n, " -> 1"), static_cast<double>(n + 2) / (seconds() - start),
                 "tasks/s", 100e3, 120e3});

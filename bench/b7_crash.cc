@@ -121,7 +121,8 @@ int child_main(int argc, char** argv) {
   auto n = static_cast<std::size_t>(std::atoll(argv[2]));
   Bed bed(directory);
   if (mode == "idle") {
-    auto slots = std::make_unique<NoopWorker>(*bed.engine, n > 0 ? 0 : 4);
+    std::unique_ptr<NoopWorker> worker;
+    if (n == 0) worker = std::make_unique<NoopWorker>(*bed.engine, directory, NoopWorker::Options{.slots = 4});
     (void)bed.engine->statistics();
     std::printf("%.6f\n", seconds());
     std::fflush(stdout);
@@ -138,23 +139,21 @@ int child_main(int argc, char** argv) {
   bed.engine->subscribe({}, ends);
   std::atomic<bool> first{true};
   auto slots = static_cast<std::uint32_t>(std::atoll(argv[3]));
-  auto worker = std::make_unique<NoopWorker>(*bed.engine, 0);
-  worker->on_start = [&](const core::Assignment& a) {
-    if (first.exchange(false)) {
-      std::printf("%.6f\n", seconds());
-      std::fflush(stdout);
-    }
-    Cell& c = ledger[a.fence.run.value];
-    if (c.durable) c.doubled = 1;
-    c.entered = 1;
-  };
-  worker->offer(slots);
+  NoopWorker worker(*bed.engine, directory, {slots, {}, [&](const core::Assignment& a) {
+                      if (first.exchange(false)) {
+                        std::printf("%.6f\n", seconds());
+                        std::fflush(stdout);
+                      }
+                      Cell& c = ledger[a.fence.run.value];
+                      if (c.durable) c.doubled = 1;
+                      c.entered = 1;
+                    }});
   for (;;) {
     auto s = bed.engine->statistics();
     if (!s.scanning && s.open_runs == 0) break;
     usleep(20'000);
   }
-  worker->stop();
+  worker.stop();
   std::printf("%.6f\n", seconds());
   std::fflush(stdout);
   return argc > 0 ? 0 : 1;

@@ -1,18 +1,18 @@
-#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
-#include <thread>
 
 #include "base/fs.h"
 #include "base/text.h"
 #include "bench.h"
 #include "store/sqlite/sqlite_store.h"
+#include "worker/worker.h"
 
 namespace pawl::bench {
 
@@ -64,100 +64,49 @@ WorkflowId Bed::workflow(const std::string& text) {
   return *id;
 }
 
-struct NoopWorker::Impl : core::WorkerLink {
+struct NoopWorker::Impl {
+  actions::Registry registry;
+  std::unique_ptr<worker::Worker> worker;
   std::mutex mutex;
-  std::condition_variable wake, done_wake;
-  std::vector<core::Assignment> inbox;
-  bool stopping = false;
-  WorkerId id;
-  core::WorkerPort* port = nullptr;
-  std::uint64_t completed = 0, waited = ~0ull;
-
-  void assign(std::vector<core::Assignment> batch) override {
-    std::lock_guard lock(mutex);
-    if (inbox.empty()) {
-      inbox = std::move(batch);
-    } else {
-      for (auto& a : batch) inbox.push_back(std::move(a));
-    }
-    wake.notify_one();
-  }
-  void cancel(const core::Fence&) override {}
-  void refused(const core::Fence&) override {}
+  std::condition_variable changed;
+  std::atomic<std::uint64_t> entered{0};
+  std::atomic<std::uint64_t> wanted{~0ull};
 };
 
-NoopWorker::NoopWorker(core::WorkerPort& port, std::uint32_t slots, Json output)
-    : impl_(std::make_shared<Impl>()) {
-  std::thread([this, impl = impl_, &port, slots, output] {
-    pthread_setname_np(pthread_self(), "bench-worker");
-    WorkerId id = port.join({"bench", {}, {}, {}}, impl, {});
-    {
-      std::lock_guard lock(impl->mutex);
-      impl->id = id;
-      impl->port = &port;
-      impl->done_wake.notify_all();
-    }
-    port.offer(id, slots);
-    std::vector<core::Assignment> work;
-    for (;;) {
-      {
-        std::unique_lock lock(impl->mutex);
-        impl->wake.wait(lock, [&] { return impl->stopping || !impl->inbox.empty(); });
-        if (impl->stopping && impl->inbox.empty()) break;
-        work.swap(impl->inbox);
-      }
-      std::vector<core::Report> reports;
-      reports.reserve(work.size());
-      for (const auto& a : work) {
-        if (on_start) on_start(a);
-        core::Report r;
-        r.fence = a.fence;
-        r.kind = core::ReportKind::completed;
-        r.outputs = output;
-        reports.push_back(std::move(r));
-      }
-      auto n = static_cast<std::uint32_t>(work.size());
-      work.clear();
-      port.report(id, std::move(reports), n);
-      std::lock_guard lock(impl->mutex);
-      impl->completed += n;
-      if (impl->completed >= impl->waited) impl->done_wake.notify_all();
-    }
-    port.leave(id);
-    std::lock_guard lock(impl->mutex);
-    impl->waited = 0;
-    impl->stopping = false;
-    impl->done_wake.notify_all();
-  }).detach();
+NoopWorker::NoopWorker(core::WorkerPort& port, const std::string& directory, Options options)
+    : impl_(std::make_unique<Impl>()) {
+  Impl& i = *impl_;
+  i.registry.add_inline("noop", [&i, on_start = std::move(options.on_start),
+                                 output = std::move(options.output)](const core::Assignment& a,
+                                                                     core::Report& report) {
+    if (on_start) on_start(a);
+    report.outputs = output;
+    if (i.entered.fetch_add(1) + 1 < i.wanted.load()) return;
+    std::lock_guard lock(i.mutex);
+    i.changed.notify_all();
+  });
+  worker::WorkerOptions w;
+  w.data_dir = directory;
+  w.slots = options.slots;
+  auto started = worker::Worker::start(port, i.registry, w);
+  if (!started.ok()) fail(started.error().message);
+  i.worker = std::move(*started);
 }
 
 NoopWorker::~NoopWorker() { stop(); }
 
 void NoopWorker::stop() {
-  if (!impl_) return;
-  std::unique_lock lock(impl_->mutex);
-  impl_->stopping = true;
-  impl_->wake.notify_one();
-  impl_->done_wake.wait(lock, [&] { return !impl_->stopping; });
-  lock.unlock();
-  impl_.reset();
+  if (!impl_->worker) return;
+  impl_->worker->drain(std::chrono::seconds(10));
+  impl_->worker.reset();
 }
 
-void NoopWorker::offer(std::uint32_t slots) {
+void NoopWorker::wait_for(std::uint64_t entered) {
   std::unique_lock lock(impl_->mutex);
-  impl_->done_wake.wait(lock, [&] { return static_cast<bool>(impl_->id); });
-  impl_->port->offer(impl_->id, slots);
+  impl_->wanted = entered;
+  impl_->changed.wait(lock, [&] { return impl_->entered >= entered; });
 }
 
-void NoopWorker::wait_for(std::uint64_t completed) {
-  std::unique_lock lock(impl_->mutex);
-  impl_->waited = completed;
-  impl_->done_wake.wait(lock, [&] { return impl_->completed >= completed; });
-}
-
-std::uint64_t NoopWorker::completed() const {
-  std::lock_guard lock(impl_->mutex);
-  return impl_->completed;
-}
+std::uint64_t NoopWorker::entered() const { return impl_->entered; }
 
 }  // namespace pawl::bench

@@ -74,21 +74,25 @@ struct Bed {
   WorkflowId workflow(const std::string& text);
 };
 
-// A worker whose handler is a no-op in C++, over the same interface as every worker. Completed attempts
-// are counted; `on_start` sees each attempt as its handler is entered.
+// The product's own worker with a C++ handler that does nothing. Attempts are counted as their handler
+// is entered, after `on_start` has seen them.
 class NoopWorker {
  public:
-  NoopWorker(core::WorkerPort& port, std::uint32_t slots, Json output = {});
+  struct Options {
+    std::uint32_t slots = 4096;
+    Json output;
+    std::function<void(const core::Assignment&)> on_start;
+  };
+  NoopWorker(core::WorkerPort& port, const std::string& directory, Options options);
   ~NoopWorker();
-  void offer(std::uint32_t slots);
-  void wait_for(std::uint64_t completed);
-  std::uint64_t completed() const;
+  void wait_for(std::uint64_t entered);
+  std::uint64_t entered() const;
+  // All reports are with the engine when it returns.
   void stop();
-  std::function<void(const core::Assignment&)> on_start;
 
  private:
   struct Impl;
-  std::shared_ptr<Impl> impl_;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace pawl::bench

@@ -5,6 +5,7 @@
 
 #include "base/fs.h"
 #include "bench.h"
+#include "worker/spawner.h"
 
 namespace pawl::bench {
 
@@ -13,8 +14,11 @@ void bench_drain(Report&);
 void bench_growth(Report&);
 void bench_start(Report&);
 void bench_dag(Report&);
+void bench_store(Report&);
 void bench_timers(Report&);
 void bench_crash(Report&);
+void bench_processes(Report&);
+void bench_writer(Report&);
 void bench_footprint(Report&);
 int child_main(int argc, char** argv);
 
@@ -24,7 +28,10 @@ const std::vector<Benchmark>& benchmarks() {
       {"steps", "B2: nine sequential durable steps", bench_steps},
       {"start", "B4: submit to start", bench_start},
       {"dag", "B5: giant DAGs", bench_dag},
+      {"processes", "B6: processes", bench_processes},
+      {"writer", "B8: the writer against a raw probe", bench_writer},
       {"crash", "B7: kill -9", bench_crash},
+      {"store", "B8: the store against raw SQLite", bench_store},
       {"footprint", "B17: footprint", bench_footprint},
       {"timers", "B16: durable timers", bench_timers},
       {"growth", "growth: B1 beside a long history", bench_growth},
@@ -60,6 +67,9 @@ Json Report::to_json() const {
 int main(int argc, char** argv) {
   using namespace pawl;
   if (argc > 4 && !std::strcmp(argv[1], "--child")) return bench::child_main(argc - 2, argv + 2);
+  if (argc > 1 && !std::strcmp(argv[1], worker::kSpawnerArgument)) {
+    return worker::spawner_main(argc, argv);
+  }
   bool short_run = false;
   std::vector<std::string> only;
   std::string json;

@@ -1,13 +1,13 @@
 #pragma once
-// Actions: what a task does. Three ways to carry one out, because a no-op step must cost less than a
-// microsecond while a training job may take a week:
+// Actions: what a task does. Three ways to carry one out, because a no-op step must cost less than
+// a microsecond while a training job may take a week:
 //
 //   inline  a plain function, run at once in the worker's loop thread. Must return in microseconds
-//   pool    a function that may block, run on a thread of the pool; asked to stop through its Control
-//   loop    an Action object driven by events on the loop thread (shell)
+//   pool    a function that may block, run on a thread of the pool; asked to stop through its
+//   Control loop    an Action object driven by events on the loop thread (shell)
 //
-// Names map to kinds in the Registry. An action never decides what happens next: it says what it saw
-// in a core::Report, and the engine decides.
+// Names map to kinds in the Registry. An action never decides what happens next: it says what it
+// saw in a core::Report, and the engine decides.
 
 #include <cstdint>
 #include <functional>

@@ -10,8 +10,8 @@
 namespace pawl::actions {
 
 struct ProcessEnd {
-  int status = 0;          // as waitpid gives it
-  std::string_view tail;   // the last lines of stderr, else of stdout
+  int status = 0;         // as waitpid gives it
+  std::string_view tail;  // the last lines of stderr, else of stdout
 };
 
 core::FailureClass classify(const ProcessEnd& end);

@@ -34,7 +34,8 @@ Status read_header(Plan& plan, const std::string& name, const Json& value) {
   const std::string text = value.is_string() ? value.as_string() : value.dump();
   if (!valid_header_name(key)) return bad(str("with.headers: '", name, "' cannot name a header"));
   if (!valid_header_value(text)) {
-    return bad(str("with.headers.", name, " holds a line break or NUL, which could forge a header"));
+    return bad(
+        str("with.headers.", name, " holds a line break or NUL, which could forge a header"));
   }
   for (auto ours : {"host", "content-length", "transfer-encoding", "connection"}) {
     if (key == ours) return bad(str("with.headers.", name, " is set by Pawl itself"));
@@ -80,17 +81,16 @@ Status read_body(Plan& plan, const Json& body) {
   plan.request.has_body = true;
   plan.request.body = body.is_string() ? body.as_string() : body.dump();
   if (!has_header(plan.request, "content-type")) {
-    plan.request.headers.emplace_back("content-type", body.is_string()
-                                                          ? "text/plain; charset=utf-8"
-                                                          : "application/json");
+    plan.request.headers.emplace_back(
+        "content-type", body.is_string() ? "text/plain; charset=utf-8" : "application/json");
   }
   return Ok{};
 }
 
 Result<Plan> read_plan(const Json& with, const core::Assignment& assignment, Control& control) {
   static const std::vector<std::string> known = {
-      "method", "url", "headers", "body", "expect", "redirects", "allow_link_local", "timeout",
-      "ca_file"};
+      "method",           "url",     "headers", "body", "expect", "redirects",
+      "allow_link_local", "timeout", "ca_file"};
   if (!with.is_object() || !with["url"].is_string()) return bad("http needs with.url");
   for (const auto& [key, value] : with.as_object()) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
@@ -101,10 +101,12 @@ Result<Plan> read_plan(const Json& with, const core::Assignment& assignment, Con
   Plan plan;
   plan.request.url = TRY(parse_url(with["url"].as_string()));
   if (with["method"].is_string()) plan.request.method = with["method"].as_string();
-  for (auto& c : plan.request.method) c = static_cast<char>(std::toupper(c));
+  for (auto& c : plan.request.method)
+    c = static_cast<char>(std::toupper(c));
   if (!valid_header_name(plan.request.method)) return bad("with.method is no HTTP method");
   if (const auto* headers = with.find("headers"); headers && headers->is_object()) {
-    for (const auto& [name, value] : headers->as_object()) TRY(read_header(plan, name, value));
+    for (const auto& [name, value] : headers->as_object())
+      TRY(read_header(plan, name, value));
   }
   if (!has_header(plan.request, "user-agent")) {
     plan.request.headers.emplace_back("user-agent", "pawl/" PAWL_VERSION);
@@ -114,7 +116,8 @@ Result<Plan> read_plan(const Json& with, const core::Assignment& assignment, Con
   if (const auto* expect = with.find("expect"); expect && !expect->is_null()) {
     plan.expect.clear();
     if (expect->is_array()) {
-      for (const auto& one : expect->as_array()) plan.expect.push_back(TRY(read_range(one)));
+      for (const auto& one : expect->as_array())
+        plan.expect.push_back(TRY(read_range(one)));
     } else {
       plan.expect.push_back(TRY(read_range(*expect)));
     }
@@ -124,12 +127,13 @@ Result<Plan> read_plan(const Json& with, const core::Assignment& assignment, Con
   }
   Duration timeout = kDefaultTimeout;
   if (with["timeout"].is_string()) timeout = TRY(parse_duration(with["timeout"].as_string()));
-  plan.link.allow_link_local = with["allow_link_local"].is_bool() &&
-                               with["allow_link_local"].as_bool();
+  plan.link.allow_link_local =
+      with["allow_link_local"].is_bool() && with["allow_link_local"].as_bool();
   if (with["ca_file"].is_string()) {
     const auto& file = with["ca_file"].as_string();
     plan.link.ca_file = file.starts_with('/') || assignment.base_dir.empty()
-                            ? file : str(assignment.base_dir, '/', file);
+                            ? file
+                            : str(assignment.base_dir, '/', file);
   }
   plan.link.deadline = control.clock().mono() + timeout;
   plan.link.stop_fd = control.stop_fd();
@@ -192,11 +196,16 @@ Report failure_of(const Error& error, const Url& url) {
       report.kind = core::ReportKind::cancelled;
       return report;
     }
-    case Errc::forbidden: return failed_for_good(FailureClass::auth, message);
-    case Errc::timeout: return failed(FailureClass::timeout, str(message, " (with.timeout)"));
-    case Errc::corrupt: return failed(FailureClass::network, message);
-    case Errc::usage: return failed_for_good(FailureClass::user, message);
-    default: return failed(FailureClass::network, message);
+    case Errc::forbidden:
+      return failed_for_good(FailureClass::auth, message);
+    case Errc::timeout:
+      return failed(FailureClass::timeout, str(message, " (with.timeout)"));
+    case Errc::corrupt:
+      return failed(FailureClass::network, message);
+    case Errc::usage:
+      return failed_for_good(FailureClass::user, message);
+    default:
+      return failed(FailureClass::network, message);
   }
 }
 
@@ -221,8 +230,9 @@ Report unexpected(const HttpResponseReader& response, const Url& url) {
   std::string message = str("http ", url.origin(), " answered ", status);
   if (!response.reason.empty()) message += str(' ', response.reason);
   const auto retry_after = response.header("retry-after");
-  if (!retry_after.empty()) message += str("; it asks to come back after ", retry_after,
-                                           retry_after.find(' ') == std::string::npos ? " s" : "");
+  if (!retry_after.empty())
+    message += str("; it asks to come back after ", retry_after,
+                   retry_after.find(' ') == std::string::npos ? " s" : "");
   const auto text = trim(response.body);
   if (!text.empty()) {
     message += str(":\n", to_valid_utf8(text.substr(0, 1000)), text.size() > 1000 ? "..." : "");
@@ -259,7 +269,8 @@ Report http(const core::Assignment& assignment, Control& control) {
     report.kind = core::ReportKind::completed;
     report.outputs.set("status", response->status);
     auto headers = Json::object();
-    for (const auto& [name, value] : response->headers) headers.set(name, response->header(name));
+    for (const auto& [name, value] : response->headers)
+      headers.set(name, response->header(name));
     report.outputs.set("headers", std::move(headers));
     report.outputs.set("body", body_of(*response, control));
     const auto took = control.clock().mono() - began;

@@ -24,13 +24,14 @@ namespace {
 
 Status wait_for(int fd, short events, const LinkOptions& o) {
   while (true) {
-    const auto left = o.deadline == Mono::max()
-                          ? std::chrono::milliseconds(60'000)
-                          : std::chrono::ceil<std::chrono::milliseconds>(o.deadline - o.clock->mono());
+    const auto left =
+        o.deadline == Mono::max()
+            ? std::chrono::milliseconds(60'000)
+            : std::chrono::ceil<std::chrono::milliseconds>(o.deadline - o.clock->mono());
     if (left.count() <= 0) return Error{Errc::timeout, "no answer in time"};
     pollfd fds[2] = {{fd, events, 0}, {o.stop_fd, POLLIN, 0}};
-    const int n = ::poll(fds, o.stop_fd >= 0 ? 2 : 1, static_cast<int>(std::min<long long>(
-                                                          left.count(), 60'000)));
+    const int n = ::poll(fds, o.stop_fd >= 0 ? 2 : 1,
+                         static_cast<int>(std::min<long long>(left.count(), 60'000)));
     if (n < 0 && errno != EINTR) return errno_error("wait for", "the server", errno);
     if (n <= 0) continue;
     if (fds[1].revents) return Error{Errc::conflict, "stopped"};
@@ -44,9 +45,12 @@ class PlainLink : public HttpLink {
   Status send(std::string_view bytes) override {
     while (!bytes.empty()) {
       const auto n = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
-      else if (errno == EAGAIN) TRY(wait_for(fd_.get(), POLLOUT, options_));
-      else if (errno != EINTR) return Error{Errc::unavailable, std::strerror(errno)};
+      if (n > 0)
+        bytes.remove_prefix(static_cast<std::size_t>(n));
+      else if (errno == EAGAIN)
+        TRY(wait_for(fd_.get(), POLLOUT, options_));
+      else if (errno != EINTR)
+        return Error{Errc::unavailable, std::strerror(errno)};
     }
     return Ok{};
   }
@@ -58,8 +62,10 @@ class PlainLink : public HttpLink {
         into.append(buffer, static_cast<std::size_t>(n));
         return static_cast<std::size_t>(n);
       }
-      if (errno == EAGAIN) TRY(wait_for(fd_.get(), POLLIN, options_));
-      else if (errno != EINTR) return Error{Errc::unavailable, std::strerror(errno)};
+      if (errno == EAGAIN)
+        TRY(wait_for(fd_.get(), POLLIN, options_));
+      else if (errno != EINTR)
+        return Error{Errc::unavailable, std::strerror(errno)};
     }
   }
 
@@ -88,8 +94,8 @@ class TlsLink : public HttpLink {
         options_.ca_file.empty()
             ? SSL_CTX_set_default_verify_paths(context_.get()) == 1
             : SSL_CTX_load_verify_file(context_.get(), options_.ca_file.c_str()) == 1;
-    if (!roots) return Error{Errc::forbidden, str("cannot read certificates from '",
-                                                  options_.ca_file, "'")};
+    if (!roots)
+      return Error{Errc::forbidden, str("cannot read certificates from '", options_.ca_file, "'")};
     ssl_.reset(SSL_new(context_.get()));
     if (!ssl_ || SSL_set_fd(ssl_.get(), fd_.get()) != 1) {
       return Error{Errc::internal, "TLS: no connection object"};
@@ -115,8 +121,10 @@ class TlsLink : public HttpLink {
       ERR_clear_error();
       const int n = SSL_write(ssl_.get(), bytes.data(),
                               static_cast<int>(std::min<std::size_t>(bytes.size(), 1 << 20)));
-      if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
-      else TRY(wait_or_fail(n, "TLS"));
+      if (n > 0)
+        bytes.remove_prefix(static_cast<std::size_t>(n));
+      else
+        TRY(wait_or_fail(n, "TLS"));
     }
     return Ok{};
   }
@@ -138,9 +146,12 @@ class TlsLink : public HttpLink {
  private:
   Status wait_or_fail(int result, const char* what) {
     switch (SSL_get_error(ssl_.get(), result)) {
-      case SSL_ERROR_WANT_READ: return wait_for(fd_.get(), POLLIN, options_);
-      case SSL_ERROR_WANT_WRITE: return wait_for(fd_.get(), POLLOUT, options_);
-      default: break;
+      case SSL_ERROR_WANT_READ:
+        return wait_for(fd_.get(), POLLIN, options_);
+      case SSL_ERROR_WANT_WRITE:
+        return wait_for(fd_.get(), POLLOUT, options_);
+      default:
+        break;
     }
     const int saved = errno;
     const long verdict = SSL_get_verify_result(ssl_.get());
@@ -150,8 +161,8 @@ class TlsLink : public HttpLink {
     }
     const auto code = ERR_get_error();
     if (code == 0) {
-      return Error{Errc::unavailable, str(what, ": ", saved ? std::strerror(saved)
-                                                            : "the connection was closed")};
+      return Error{Errc::unavailable,
+                   str(what, ": ", saved ? std::strerror(saved) : "the connection was closed")};
     }
     char text[256];
     ERR_error_string_n(code, text, sizeof text);
@@ -205,8 +216,8 @@ bool is_link_local(const sockaddr* address) {
     v4 = ntohl(reinterpret_cast<const sockaddr_in*>(address)->sin_addr.s_addr);
   } else if (address->sa_family == AF_INET6) {
     const auto& a = reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr;
-    static constexpr unsigned char kAws[16] = {0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0,
-                                               0, 0, 0, 0, 0, 0, 0x02, 0x54};
+    static constexpr unsigned char kAws[16] = {0xfd, 0, 0x0e, 0xc2, 0, 0, 0,    0,
+                                               0,    0, 0,    0,    0, 0, 0x02, 0x54};
     static constexpr unsigned char kNat64[12] = {0, 0x64, 0xff, 0x9b};
     if (IN6_IS_ADDR_LINKLOCAL(&a) || std::memcmp(a.s6_addr, kAws, 16) == 0) return true;
     if (!IN6_IS_ADDR_V4MAPPED(&a) && !IN6_IS_ADDR_V4COMPAT(&a) &&

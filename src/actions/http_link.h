@@ -1,11 +1,11 @@
 #pragma once
-// HttpLink: one connection, plain or TLS, for one exchange. Non-blocking inside: every wait is a poll
-// with the deadline and the attempt's stop descriptor. (Only the resolver blocks: getaddrinfo cannot be
-// interrupted, and keeps its own, short, timeouts.)
+// HttpLink: one connection, plain or TLS, for one exchange. Non-blocking inside: every wait is a
+// poll with the deadline and the attempt's stop descriptor. (Only the resolver blocks: getaddrinfo
+// cannot be interrupted, and keeps its own, short, timeouts.)
 //
 // Certificates are verified against the system's roots, or `ca_file`. Link-local and cloud metadata
-// addresses are refused, looked at where it counts: on the address that is connected to, after names
-// are resolved.
+// addresses are refused, looked at where it counts: on the address that is connected to, after
+// names are resolved.
 
 #include <memory>
 #include <string>

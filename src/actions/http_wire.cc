@@ -9,8 +9,8 @@ namespace pawl::actions {
 namespace {
 
 bool is_token_char(unsigned char c) {
-  return std::isalnum(c) || std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) !=
-                                std::string_view::npos;
+  return std::isalnum(c) ||
+         std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
 }
 
 bool is_host_char(unsigned char c) { return std::isalnum(c) || c == '-' || c == '.' || c == '_'; }
@@ -70,7 +70,8 @@ std::string Url::origin() const { return str(tls ? "https://" : "http://", autho
 
 Result<Url> parse_url(std::string_view text) {
   for (unsigned char c : text) {
-    if (c <= ' ' || c == 0x7f) return bad_url(text, "blanks and control characters must be %-coded");
+    if (c <= ' ' || c == 0x7f)
+      return bad_url(text, "blanks and control characters must be %-coded");
     if (c >= 0x80) return bad_url(text, "characters beyond ASCII must be %-coded");
   }
   Url url;
@@ -85,8 +86,9 @@ Result<Url> parse_url(std::string_view text) {
   const auto end = rest.find_first_of("/?#");
   const auto authority = rest.substr(0, end);
   if (authority.find('@') != std::string_view::npos) {
-    return bad_url("...", "a password in a URL is seen by everyone; use an Authorization header "
-                          "from a secret");
+    return bad_url("...",
+                   "a password in a URL is seen by everyone; use an Authorization header "
+                   "from a secret");
   }
   TRY(read_authority(authority, text, url));
   rest = end == std::string_view::npos ? std::string_view() : rest.substr(end);
@@ -115,7 +117,8 @@ bool valid_header_value(std::string_view value) {
 std::string render_request(const HttpRequest& r) {
   std::string out = str(r.method, ' ', r.url.target, " HTTP/1.1\r\nhost: ", r.url.authority(),
                         "\r\nconnection: close\r\n");
-  for (const auto& [name, value] : r.headers) out += str(name, ": ", value, "\r\n");
+  for (const auto& [name, value] : r.headers)
+    out += str(name, ": ", value, "\r\n");
   if (r.has_body) out += str("content-length: ", r.body.size(), "\r\n");
   out += "\r\n";
   return out + r.body;
@@ -167,7 +170,8 @@ bool HttpResponseReader::take_line(std::string& line) {
 
 Result<bool> HttpResponseReader::step() {
   switch (state_) {
-    case State::head: return read_head();
+    case State::head:
+      return read_head();
     case State::length: {
       const auto n = std::min(left_, buffer_.size());
       TRY(take(n));
@@ -175,7 +179,8 @@ Result<bool> HttpResponseReader::step() {
       if (left_ == 0) state_ = State::done;
       return left_ == 0;
     }
-    case State::chunk_size: return read_chunk_size();
+    case State::chunk_size:
+      return read_chunk_size();
     case State::chunk_data: {
       const auto n = std::min(left_, buffer_.size());
       TRY(take(n));
@@ -193,9 +198,13 @@ Result<bool> HttpResponseReader::step() {
       state_ = State::chunk_size;
       return true;
     }
-    case State::trailer: return read_trailer();
-    case State::until_close: TRY(take(buffer_.size())); return false;
-    case State::done: break;
+    case State::trailer:
+      return read_trailer();
+    case State::until_close:
+      TRY(take(buffer_.size()));
+      return false;
+    case State::done:
+      break;
   }
   return true;
 }
@@ -218,8 +227,8 @@ Result<bool> HttpResponseReader::read_head() {
   if (!first.starts_with("HTTP/1.") || first.size() < 12 || first[8] != ' ' ||
       !read_number(first.substr(9, 3), status, 10) || status < 100 ||
       (first.size() > 12 && first[12] != ' ')) {
-    return bad_answer(str("the answer does not begin like HTTP/1.1: '",
-                          to_valid_utf8(first.substr(0, 60)), "'"));
+    return bad_answer(
+        str("the answer does not begin like HTTP/1.1: '", to_valid_utf8(first.substr(0, 60)), "'"));
   }
   reason = first.size() > 13 ? to_valid_utf8(first.substr(13)) : std::string();
   headers.clear();
@@ -228,12 +237,13 @@ Result<bool> HttpResponseReader::read_head() {
     if (line.ends_with('\r')) line.remove_suffix(1);
     const auto colon = line.find(':');
     if (colon == std::string_view::npos || !valid_header_name(line.substr(0, colon))) {
-      return bad_answer(str("a header of the answer cannot be read: '",
-                            to_valid_utf8(line.substr(0, 60)), "'"));
+      return bad_answer(
+          str("a header of the answer cannot be read: '", to_valid_utf8(line.substr(0, 60)), "'"));
     }
     headers.emplace_back(lower(line.substr(0, colon)), to_valid_utf8(trim(line.substr(colon + 1))));
   }
-  if (status < 200 && status != 101) return true;  // 100 Continue and the like: the real one follows
+  if (status < 200 && status != 101)
+    return true;  // 100 Continue and the like: the real one follows
   TRY(read_framing());
   return true;
 }
@@ -252,7 +262,8 @@ Status HttpResponseReader::read_framing() {
     length = value;
   }
   if (!coding.empty()) {
-    if (coding != "chunked") return bad_answer(str("Transfer-Encoding '", coding, "' is not known"));
+    if (coding != "chunked")
+      return bad_answer(str("Transfer-Encoding '", coding, "' is not known"));
     if (!length.empty()) return bad_answer("both Content-Length and Transfer-Encoding");
     state_ = State::chunk_size;
   } else if (!length.empty()) {

@@ -14,7 +14,7 @@ namespace pawl::actions {
 
 struct Url {
   bool tls = false;
-  std::string host;    // without brackets
+  std::string host;  // without brackets
   std::uint16_t port = 0;
   std::string target;  // path and query, "/" at least
   // As the Host header wants it: with brackets, and the port where it is not the usual one.

@@ -31,7 +31,8 @@ std::string url_encoded(std::string_view text, bool path) {
 // that depend on the secret alone.
 std::string base64_core(std::string_view secret, std::size_t offset) {
   auto text = base64(std::string(offset, 'x') + std::string(secret));
-  while (!text.empty() && text.back() == '=') text.pop_back();
+  while (!text.empty() && text.back() == '=')
+    text.pop_back();
   const std::size_t skip = offset == 0 ? 0 : offset + 1;
   const std::size_t spill = (offset + secret.size()) % 3 == 0 ? 0 : 1;
   if (text.size() <= skip + spill) return {};

@@ -2,8 +2,8 @@
 // The masking sink: secrets become *** in whatever a task prints, before it is stored, spooled or
 // sent. A secret is looked for as it is, in its base64 forms (at each of the three offsets a longer
 // text can give it), URL-encoded, and JSON-escaped; one of several lines also line by line, because
-// output is seen by the line. Values shorter than 4 bytes are not masked: they would blacken the log
-// without hiding anything.
+// output is seen by the line. Values shorter than 4 bytes are not masked: they would blacken the
+// log without hiding anything.
 
 #include <cstddef>
 #include <string>

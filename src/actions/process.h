@@ -3,7 +3,8 @@
 // spawns (worker/spawner.h). Everything here happens on the worker's loop thread.
 //
 // A process has a key, its own group, and an output of numbered lines. It may outlive the engine's
-// process: `state` is what the action needs to go on with it in a later life, given back on adoption.
+// process: `state` is what the action needs to go on with it in a later life, given back on
+// adoption.
 
 #include <cstdint>
 #include <string>
@@ -21,9 +22,9 @@ using ProcessKey = std::uint64_t;
 // Why an attempt is being stopped.
 enum class StopReason : std::uint8_t {
   none,
-  cancel,             // the engine asked
-  refused,            // its lease is gone; nobody waits for a report
-  drain,              // the worker leaves
+  cancel,   // the engine asked
+  refused,  // its lease is gone; nobody waits for a report
+  drain,    // the worker leaves
   attempt_timeout,
   start_timeout,
   heartbeat_timeout,
@@ -34,9 +35,9 @@ struct ProcessSpec {
   std::vector<std::string> argv;  // argv[0] holds '/' or is looked up in PATH of `env`
   std::vector<std::string> env;   // NAME=value
   std::string cwd;
-  std::string state;              // opaque to the spawner; holds no secret
+  std::string state;  // opaque to the spawner; holds no secret
   std::vector<std::pair<std::string, std::string>> secrets;  // masked in every line of output
-  std::vector<std::string> notes; // the first lines of its log, said by Pawl
+  std::vector<std::string> notes;  // the first lines of its log, said by Pawl
 };
 
 enum class LaunchStage : std::uint8_t { none, pipes, cwd, exec, fork };
@@ -47,9 +48,9 @@ struct LaunchError {
 };
 
 struct ProcessExit {
-  int status = 0;            // as waitpid gives it
+  int status = 0;                         // as waitpid gives it
   StopReason stopped = StopReason::none;  // what we had sent a signal for
-  bool unconfirmed = false;  // after KILL, something of the group was still there
+  bool unconfirmed = false;               // after KILL, something of the group was still there
 };
 
 // A process that an earlier life of this worker started.

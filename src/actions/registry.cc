@@ -25,7 +25,8 @@ const ActionKind* Registry::find(std::string_view name) const {
 
 std::vector<std::string> Registry::names() const {
   std::vector<std::string> out;
-  for (const auto& [name, kind] : kinds_) out.push_back(name);
+  for (const auto& [name, kind] : kinds_)
+    out.push_back(name);
   std::sort(out.begin(), out.end());
   return out;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Names of actions and how each is carried out. Open: an app adds its own beside shell, http and noop.
-// Filled before a Worker starts; read without a lock after that.
+// Names of actions and how each is carried out. Open: an app adds its own beside shell, http and
+// noop. Filled before a Worker starts; read without a lock after that.
 
 #include <string>
 #include <string_view>

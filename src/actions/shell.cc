@@ -18,7 +18,7 @@ class ShellAction : public Action, public ProcessEvents {
   ~ShellAction() override { unwatch(); }
 
   void start(const core::Assignment& a) override {
-    files_ = TaskFiles(str(services_.data_dir, "/work/", a.fence.run.value), a.fence.task,
+    files_ = TaskFiles(str(services_.data_dir, "/work", '/', a.fence.run.value), a.fence.task,
                        a.fence.attempt);
     auto spec = make_spec(a);
     if (!spec.ok()) return end(failed_for_good(class_of(spec.error().code), spec.error().message));
@@ -47,7 +47,7 @@ class ShellAction : public Action, public ProcessEvents {
 
   void recorded() override {
     if (key_ != 0) services_.processes->forget(key_);
-    files_.clean();
+    files_.clean(!events_ || events_->offset() > 0);
   }
 
   // ProcessEvents
@@ -65,7 +65,8 @@ class ShellAction : public Action, public ProcessEvents {
     sink_.lines(first, std::move(lines));
   }
   void exited(const ProcessExit& exit) override {
-    for (auto& text : std::exchange(notes_, {})) sink_.note(std::move(text));
+    for (auto& text : std::exchange(notes_, {}))
+      sink_.note(std::move(text));
     read_events(true);
     auto report = report_of(exit);
     std::string bytes;
@@ -131,8 +132,10 @@ class ShellAction : public Action, public ProcessEvents {
     if (!events.any()) return;
     if (events.failure_class) failure_class_ = events.failure_class;
     if (events.progress) sink_.progress(std::move(*events.progress));
-    for (auto& [name, value] : events.metrics) sink_.metric(std::move(name), value);
-    for (auto& text : events.warnings) sink_.warning(masker_.masked(text));
+    for (auto& [name, value] : events.metrics)
+      sink_.metric(std::move(name), value);
+    for (auto& text : events.warnings)
+      sink_.warning(masker_.masked(text));
     for (auto& text : events.problems) {
       note(masker_.masked(text), at_end);
     }
@@ -171,8 +174,8 @@ class ShellAction : public Action, public ProcessEvents {
       message += err_.empty() ? "; last lines of stdout:\n" : "; last lines of stderr:\n";
       message += text;
     }
-    auto report = failed(
-        failure_class_.value_or(classify({.status = exit.status, .tail = text})), message);
+    auto report =
+        failed(failure_class_.value_or(classify({.status = exit.status, .tail = text})), message);
     report.exit_code = exit_code(exit.status);
     report.try_later = report.exit_code == kTryLater;
     report.no_retry = report.exit_code == kNoRetry;

@@ -13,7 +13,8 @@
 namespace pawl::actions {
 namespace {
 
-constexpr std::array kAllowed = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR"};
+constexpr std::array kAllowed = {"PATH",  "HOME", "USER", "LOGNAME",
+                                 "SHELL", "LANG", "TZ",   "TMPDIR"};
 constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
 
 bool allowed(std::string_view name) {
@@ -168,7 +169,8 @@ std::string describe_launch_error(const LaunchError& e, std::string_view program
                "128 KiB). Pass large values by PAWL_INPUT or a file";
       }
       return str("cannot run '", program, "': ", why);
-    default: return str("cannot start a process: ", why);
+    default:
+      return str("cannot start a process: ", why);
   }
 }
 

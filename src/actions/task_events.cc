@@ -16,13 +16,14 @@ namespace {
 constexpr std::size_t kReadAtOnce = 256u << 10;
 constexpr std::size_t kLongestLine = 64u << 10;
 constexpr std::uint64_t kMostBytes = 256u << 20;
-constexpr std::size_t kMostMetrics = 1000;   // one read
+constexpr std::size_t kMostMetrics = 1000;  // one read
 constexpr std::size_t kMostWarnings = 100;
 constexpr std::size_t kLongestWarning = 2000;
 
 std::string shown(std::string_view text) {
   constexpr std::size_t kShown = 80;
-  return text.size() <= kShown ? to_valid_utf8(text) : to_valid_utf8(text.substr(0, kShown)) + "...";
+  return text.size() <= kShown ? to_valid_utf8(text)
+                               : to_valid_utf8(text.substr(0, kShown)) + "...";
 }
 
 void problem(TaskEvents& into, std::uint64_t number, std::string_view what, std::string_view line) {
@@ -34,11 +35,15 @@ bool read_progress(const Json& value, core::Progress& out) {
   if (!value.is_object() || !value["current"].is_number()) return false;
   out.current = value["current"].as_double();
   const auto& total = value["total"];
-  if (total.is_number()) out.total = total.as_double();
-  else if (!total.is_null()) return false;
+  if (total.is_number())
+    out.total = total.as_double();
+  else if (!total.is_null())
+    return false;
   const auto& unit = value["unit"];
-  if (unit.is_string()) out.unit = unit.as_string().substr(0, 40);
-  else if (!unit.is_null()) return false;
+  if (unit.is_string())
+    out.unit = unit.as_string().substr(0, 40);
+  else if (!unit.is_null())
+    return false;
   return true;
 }
 
@@ -53,29 +58,39 @@ void read_event_line(std::string_view line, std::uint64_t number, TaskEvents& in
   for (const auto& [key, value] : event.as_object()) {
     if (key == "progress") {
       core::Progress progress;
-      if (read_progress(value, progress)) into.progress = progress;
-      else problem(into, number, "progress wants {\"current\": N, \"total\": N, \"unit\": text}", line);
+      if (read_progress(value, progress))
+        into.progress = progress;
+      else
+        problem(into, number, "progress wants {\"current\": N, \"total\": N, \"unit\": text}",
+                line);
     } else if (key == "metric") {
       if (!value.is_object()) {
         problem(into, number, "metric wants {\"name\": number}", line);
         continue;
       }
       for (const auto& [name, v] : value.as_object()) {
-        if (!v.is_number()) problem(into, number, "a metric must be a number", line);
-        else if (into.metrics.size() < kMostMetrics) into.metrics.emplace_back(name, v.as_double());
+        if (!v.is_number())
+          problem(into, number, "a metric must be a number", line);
+        else if (into.metrics.size() < kMostMetrics)
+          into.metrics.emplace_back(name, v.as_double());
       }
     } else if (key == "warning") {
-      if (!value.is_string()) problem(into, number, "warning wants a text", line);
+      if (!value.is_string())
+        problem(into, number, "warning wants a text", line);
       else if (into.warnings.size() < kMostWarnings) {
         into.warnings.push_back(to_valid_utf8(value.as_string().substr(0, kLongestWarning)));
       }
     } else if (key == "failure_class") {
       auto c = value.is_string() ? core::parse_failure_class(value.as_string()) : std::nullopt;
-      if (c && *c != core::FailureClass::none) into.failure_class = c;
-      else problem(into, number, "no such failure class", line);
+      if (c && *c != core::FailureClass::none)
+        into.failure_class = c;
+      else
+        problem(into, number, "no such failure class", line);
     } else if (key == "checkpoint") {
-      if (value.is_string() && value.as_string() == "best") into.best_checkpoint = true;
-      else problem(into, number, "checkpoint knows only \"best\"", line);
+      if (value.is_string() && value.as_string() == "best")
+        into.best_checkpoint = true;
+      else
+        problem(into, number, "checkpoint knows only \"best\"", line);
     } else if (!key.starts_with("x-") && key != "time") {
       problem(into, number, str("unknown event '", shown(key), "'"), line);
     }

@@ -1,6 +1,6 @@
 #pragma once
-// PAWL_EVENTS: JSON lines that a task appends while it runs, read from a byte offset on, whole lines
-// only. A line that cannot be read is a warning that names it, never a failure; bounds keep a
+// PAWL_EVENTS: JSON lines that a task appends while it runs, read from a byte offset on, whole
+// lines only. A line that cannot be read is a warning that names it, never a failure; bounds keep a
 // task that writes without end from filling the engine.
 
 #include <cstdint>
@@ -41,13 +41,16 @@ class EventsFile {
   std::uint64_t offset() const { return offset_; }
   std::uint64_t lines() const { return lines_; }
   // Goes on where an earlier life had read to.
-  void resume(std::uint64_t offset, std::uint64_t lines) { offset_ = offset; lines_ = lines; }
+  void resume(std::uint64_t offset, std::uint64_t lines) {
+    offset_ = offset;
+    lines_ = lines;
+  }
 
  private:
   std::string path_;
   std::uint64_t offset_ = 0;  // of the first byte that no whole line has used
   std::uint64_t lines_ = 0;
-  bool stopped_ = false;      // a bound was passed
+  bool stopped_ = false;  // a bound was passed
 };
 
 }  // namespace pawl::actions

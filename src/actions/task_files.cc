@@ -95,11 +95,14 @@ Status TaskFiles::prepare(const core::Assignment& a, std::string& input_path) {
   return Ok{};
 }
 
-Result<std::string> TaskFiles::output_text() const {
+Result<std::string> TaskFiles::output_text() {
   auto text = read_plain(output(), kMaxOutputBytes);
   if (text.ok()) return text;
   const auto& error = text.error();
-  if (error.code == Errc::not_found) return std::string();
+  if (error.code == Errc::not_found) {
+    has_output_ = false;
+    return std::string();
+  }
   if (error.code == Errc::too_large) {
     return Error{Errc::too_large,
                  "PAWL_OUTPUT is larger than 16 MiB. Write large data to a file of your own and "
@@ -128,7 +131,8 @@ bool TaskFiles::take_checkpoint(std::string& bytes) {
   if (now.empty() || now == stamp_) return false;
   stamp_ = std::move(now);
   auto read = read_plain(file, kMaxInlineCheckpoint);
-  if (!read.ok()) return false;  // too large to send: the file stays where the next attempt finds it
+  if (!read.ok())
+    return false;  // too large to send: the file stays where the next attempt finds it
   bytes = std::move(*read);
   return true;
 }
@@ -140,9 +144,9 @@ Result<std::string> TaskFiles::keep_best() const {
   return bytes.ok() ? std::move(*bytes) : std::string();
 }
 
-void TaskFiles::clean() const {
-  ::unlink(output().c_str());
-  ::unlink(events().c_str());
+void TaskFiles::clean(bool had_events) const {
+  if (has_output_) ::unlink(output().c_str());
+  if (had_events) ::unlink(events().c_str());
 }
 
 }  // namespace pawl::actions

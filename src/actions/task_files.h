@@ -38,14 +38,16 @@ class TaskFiles {
   // Makes the directory, the input file, and the checkpoint as `resume` wants it. Sets input_path.
   Status prepare(const core::Assignment& assignment, std::string& input_path);
   // The task's outputs: null where it wrote none. Error: what was found, what is expected.
-  Result<std::string> output_text() const;
+  Result<std::string> output_text();
   static Result<Json> parse_output(std::string_view text);
   // The checkpoint changed since prepare(): its bytes where they are small enough to send along.
   // Returns whether there is something to report.
   bool take_checkpoint(std::string& bytes);
-  // Copies the checkpoint as it is now to the best one; the copy's bytes where they are small enough.
+  // Copies the checkpoint as it is now to the best one; the copy's bytes where they are small
+  // enough.
   Result<std::string> keep_best() const;
-  void clean() const;
+  // Removes what is there of output and events. REQUIRES: output_text() was called, or it failed.
+  void clean(bool had_events) const;
 
   // What take_checkpoint compares with, kept across lives of the worker.
   const std::string& stamp() const { return stamp_; }
@@ -57,7 +59,8 @@ class TaskFiles {
   std::string run_dir_;
   TaskId task_ = kNoTask;
   Attempt attempt_ = 0;
-  std::string stamp_;  // identity, size and time of the checkpoint file; "" none
+  bool has_output_ = true;  // false once it was looked for and is not there
+  std::string stamp_;       // identity, size and time of the checkpoint file; "" none
 };
 
 }  // namespace pawl::actions

@@ -1,5 +1,7 @@
 #include "cli/ask.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace pawl::cli {
@@ -10,6 +12,11 @@ void Ask::print_json(const Json& value) const {
 
 void Ask::note(std::string_view line) const {
   if (!quiet()) io.err(str(line, '\n'));
+}
+
+bool Ask::takes(std::string_view flag) const {
+  const auto& flags = args.command->flags;
+  return std::any_of(flags.begin(), flags.end(), [&](const auto& f) { return f.name == flag; });
 }
 
 Error with_hint(Error error, std::string_view hint) {

@@ -32,6 +32,7 @@ struct Ask {
   void print_json(const Json& value) const;
   void note(std::string_view line) const;  // stderr; nothing under --quiet
   std::string run() const { return args.args().front(); }
+  bool takes(std::string_view flag) const;  // the command has that flag
   // The flag's value, or "".
   std::string text(std::string_view flag) const { return args.text(flag).value_or(""); }
 };

@@ -59,6 +59,17 @@ constexpr std::string_view kRunNames =
     "RUN is the number that `pawl ls` shows. @last is the newest run, @last-failed the newest that "
     "failed.";
 
+const FlagSpec kSlots{.name = "slots",
+                      .kind = FlagKind::integer,
+                      .value = "N",
+                      .help = "tasks at once (default: two a processor, at least 4)",
+                      .common = true};
+const FlagSpec kResource{.name = "resource",
+                         .kind = FlagKind::pair,
+                         .value = "NAME=N",
+                         .help = "what this machine has, such as gpu=2",
+                         .repeat = true};
+
 CommandSpec run_command() {
   return {
       .name = "run",
@@ -77,16 +88,8 @@ CommandSpec run_command() {
                  .help = "a label, to find the run by",
                  .repeat = true},
                 kProgress,
-                {.name = "slots",
-                 .kind = FlagKind::integer,
-                 .value = "N",
-                 .help = "tasks at once (default: two a processor, at least 4)",
-                 .common = true},
-                {.name = "resource",
-                 .kind = FlagKind::pair,
-                 .value = "NAME=N",
-                 .help = "what this machine has, such as gpu=2",
-                 .repeat = true},
+                kSlots,
+                kResource,
                 kFailOn,
                 {.name = "idempotency-key",
                  .kind = FlagKind::text,
@@ -116,7 +119,7 @@ std::vector<CommandSpec> running() {
        .summary = "follow a run; carry it on where nobody else does",
        .group = kRunning,
        .args = {kRun},
-       .flags = {kProgress, kFailOn},
+       .flags = {kProgress, kSlots, kResource, kFailOn},
        .examples = {{"pawl watch 41", "follow it to its end"},
                     {"pawl watch @last --progress plain", "a line a change, for logs"}},
        .details = kRunNames},
@@ -279,7 +282,7 @@ std::vector<CommandSpec> steering() {
        .summary = "run failed tasks again, and all that waits for them",
        .group = kSteering,
        .args = {kRun},
-       .flags = {{.name = "task",
+       .flags = {{.name = "from",
                   .kind = FlagKind::text,
                   .value = "TASK",
                   .help = "this one only (default: all that failed)",
@@ -287,7 +290,7 @@ std::vector<CommandSpec> steering() {
                   .common = true},
                  kSet},
        .examples = {{"pawl retry 41", "all that failed"},
-                    {"pawl retry 41 --task train --set batch_size=4096",
+                    {"pawl retry 41 --from train --set batch_size=4096",
                      "one, with another value"}},
        .details =
            "Outputs of completed tasks are kept and used. A task finds its last checkpoint."},

@@ -40,7 +40,8 @@ int report(const Error& error, bool json, Io& io) {
   const Term& term = io.err_term();
   auto text = str(paint(term, Style::red, "error:"), ' ', clean_text(what), '\n');
   for (auto hint : split(hints, '\n')) {
-    if (!hint.empty()) text += str("  ", paint(term, Style::bold, "hint:"), ' ', clean_text(hint), '\n');
+    if (!hint.empty())
+      text += str("  ", paint(term, Style::bold, "hint:"), ' ', clean_text(hint), '\n');
   }
   io.err(text);
   return code;

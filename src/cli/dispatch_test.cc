@@ -165,7 +165,7 @@ TEST(Dispatch, UsageErrorsExitTwo) {
   EXPECT_EQ(outcome.exit, 2);
   EXPECT_EQ(outcome.out, "");
   EXPECT_EQ(outcome.err,
-            "pawl: there is no command 'rnu'\n  did you mean: pawl run?\n  help: pawl -h\n");
+            "error: there is no command 'rnu'\n  did you mean: pawl run?\n  help: pawl -h\n");
   auto json = run({"recover", "41", "--json"});
   EXPECT_EQ(json.exit, 2);
   EXPECT_EQ(json.err,
@@ -173,7 +173,7 @@ TEST(Dispatch, UsageErrorsExitTwo) {
             "help: pawl recover -h\",\"exit_code\":2}}\n");
   EXPECT_EQ(
       run({"help", "exit-code"}).err,
-      "pawl: there is no help on 'exit-code'\n  did you mean: pawl help exit-codes?\n  help: any "
+      "error: there is no help on 'exit-code'\n  did you mean: pawl help exit-codes?\n  help: any "
       "command, or exit-codes, environment\n");
   EXPECT_EQ(run({"\x1b[2Jrun"}).err.find('\x1b'), std::string::npos);
 }
@@ -184,7 +184,7 @@ TEST(Dispatch, CallsTheHandler) {
   EXPECT_EQ(outcome.out, "41\n");
   auto missing = run({"ls"});
   EXPECT_EQ(missing.exit, 70);
-  EXPECT_EQ(missing.err, "pawl: this build has no code for `pawl ls`\n");
+  EXPECT_EQ(missing.err, "error: this build has no code for `pawl ls`\n");
 }
 
 TEST(Dispatch, EmitWritesWhereTheTaskReads) {
@@ -198,10 +198,10 @@ TEST(Dispatch, EmitWritesWhereTheTaskReads) {
   auto outside = run({"emit", "metric", "loss=0.31"});
   EXPECT_EQ(outside.exit, 2);
   EXPECT_EQ(outside.err,
-            "pawl: PAWL_EVENTS is not set: `pawl emit` reports from inside a task\n"
+            "error: PAWL_EVENTS is not set: `pawl emit` reports from inside a task\n"
             "  to try it: PAWL_EVENTS=/dev/stdout pawl emit ...\n");
   EXPECT_EQ(run({"emit", "metrics", "a=1"}, path.c_str()).err,
-            "pawl: pawl emit KIND: found 'metrics', expected one of progress, metric, warning, "
+            "error: pawl emit KIND: found 'metrics', expected one of progress, metric, warning, "
             "failure-class, checkpoint\n  did you mean: metric?\n  help: pawl emit -h\n");
 }
 

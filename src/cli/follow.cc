@@ -41,6 +41,22 @@ std::optional<Followed> Follower::take_signals(Progress& progress) {
   return std::nullopt;
 }
 
+// A full disk stops everything and is nobody's event: it is asked for, once a second at most, and
+// told when it begins and when it is over.
+void Follower::tell_trouble(Progress& progress) {
+  auto now = system_clock().mono();
+  if (!session_->owns() || now - trouble_at_ < std::chrono::seconds(1)) return;
+  trouble_at_ = now;
+  auto trouble = session_->trouble();
+  if (!trouble.ok() && !in_trouble_) {
+    progress.note(str("nothing can be recorded now: ", clean_line(trouble.error().message),
+                      ". The run waits, and goes on by itself"));
+  } else if (trouble.ok() && in_trouble_) {
+    progress.note("recording again");
+  }
+  in_trouble_ = !trouble.ok();
+}
+
 // The owner left. True: another one, or this process, has the directory now.
 Result<bool> Follower::reopen(Progress& progress) {
   session_.reset();
@@ -72,9 +88,10 @@ Result<Followed> Follower::follow(Progress& progress, std::optional<Mono> until,
       if (closed) {
         feed.reset();
         if (!take_over) {
-          return Error{Errc::unavailable,
-                       str("the process that carried run ", run_.value,
-                           " has left before its end\nhint: carry it on with: pawl watch ", run_.value)};
+          return Error{
+              Errc::unavailable,
+              str("the process that carried run ", run_.value,
+                  " has left before its end\nhint: carry it on with: pawl watch ", run_.value)};
         }
         TRY(reopen(progress));
         feed = TRY(session_->follow(run_, progress.wants_logs()));
@@ -82,6 +99,7 @@ Result<Followed> Follower::follow(Progress& progress, std::optional<Mono> until,
       }
     }
     progress.tick(view_, clock.now());
+    tell_trouble(progress);
     if (auto stop = take_signals(progress)) {
       progress.finish();
       return *stop;
@@ -92,6 +110,8 @@ Result<Followed> Follower::follow(Progress& progress, std::optional<Mono> until,
     }
     auto wait = progress.patience();
     if (until) wait = std::min(wait, *until - clock.mono());
+    if (session_->owns())
+      wait = std::min<Duration>(wait, std::chrono::seconds(in_trouble_ ? 1 : 5));
     if (waiting) wait = std::min(wait, next_look - clock.mono());
     pollfd wanted[] = {{signals_.fd(), POLLIN, 0}, {waiting ? -1 : feed->fd(), POLLIN, 0}};
     if (::poll(wanted, 2, milliseconds(wait)) > 0 && wanted[1].revents != 0) waiting = true;
@@ -127,11 +147,11 @@ int Follower::leave(const Followed& how) {
   }
   if (how.end == FollowEnd::ended) return 0;
   if (!owner || handed_over) {
-    ask_.note(str("run ", id, " goes on", owner ? " in another terminal" : "", ". Follow it: pawl watch ",
-                  id, "   end it: pawl cancel ", id));
+    ask_.note(str("run ", id, " goes on", owner ? " in another terminal" : "",
+                  ". Follow it: pawl watch ", id, "   end it: pawl cancel ", id));
   } else {
-    ask_.note(str("run ", id, " is not at its end; what is done is kept. Carry on with: pawl watch ",
-                  id));
+    ask_.note(str("run ", id,
+                  " is not at its end; what is done is kept. Carry on with: pawl watch ", id));
   }
   return how.end == FollowEnd::timeout ? kExitTimeout : exit_of_signal(how.signal);
 }

@@ -25,16 +25,18 @@ struct Followed {
 
 class Follower {
  public:
-  // `session` may be replaced by one that owns the directory. Follows quietly where `progress` is null.
+  // `session` may be replaced by one that owns the directory. Follows quietly where `progress` is
+  // null.
   Follower(const Ask& ask, Signals& signals, std::unique_ptr<Session>& session, RunId run);
   // `take_over`: carry the run on where its owner leaves; else that is an error.
   Result<Followed> follow(Progress& progress, std::optional<Mono> until, bool take_over);
-  // After follow(): ends our part in the work, says what that means. Returns the exit code for a run
-  // that is not at its end.
+  // After follow(): ends our part in the work, says what that means. Returns the exit code for a
+  // run that is not at its end.
   int leave(const Followed& how);
 
  private:
   Result<bool> reopen(Progress& progress);
+  void tell_trouble(Progress& progress);
   std::optional<Followed> take_signals(Progress& progress);
 
   const Ask& ask_;
@@ -42,6 +44,8 @@ class Follower {
   std::unique_ptr<Session>& session_;
   RunId run_;
   RunView view_;
+  Mono trouble_at_{};  // when the store was last asked
+  bool in_trouble_ = false;
 };
 
 // --timeout as a moment.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "cli/brief_error.h"
 
 namespace pawl::cli {
 namespace {
@@ -38,7 +39,7 @@ std::string_view mark(const Term& term, TaskState s) {
 
 std::size_t width_of(const Term& term) {
   // The last column stays empty: a character there makes some terminals wrap.
-  return static_cast<std::size_t>(std::max(20, term.width - 1));
+  return static_cast<std::size_t>(std::max(1, term.width - 1));
 }
 
 std::string number(double v) {
@@ -53,7 +54,8 @@ bool bytes_unit(std::string_view unit) { return unit == "B" || unit == "bytes" |
 
 std::string progress_text(const core::Progress& p) {
   auto shown = [&](double v) {
-    return bytes_unit(p.unit) ? format_size(static_cast<std::uint64_t>(std::max(0.0, v))) : number(v);
+    return bytes_unit(p.unit) ? format_size(static_cast<std::uint64_t>(std::max(0.0, v)))
+                              : number(v);
   };
   auto text = shown(p.current);
   if (p.total > 0) text += str('/', shown(p.total));
@@ -88,7 +90,9 @@ std::string bar_line(const LiveInput& in, const Term& term) {
   Line line(term, width_of(term));
   auto total = v.total(), done = v.done();
   line.add(str("[ ", done, '/', total, " ] "), Style::bold);
-  std::size_t width = term.width >= 70 ? 20 : 8;
+  // The counts say it all: where there is little room the bar goes first.
+  bool narrow = term.width < 60;
+  std::size_t width = narrow ? 0 : 20;
   auto full = total ? static_cast<std::size_t>(std::uint64_t{done} * width / total) : 0;
   std::string bar, rest;
   for (std::size_t i = 0; i < width; ++i) {
@@ -114,7 +118,8 @@ std::string bar_line(const LiveInput& in, const Term& term) {
     bool always = part.state == TaskState::completed || part.state == TaskState::running;
     if (part.n == 0 && !always) continue;
     auto m = mark_of(core::to_string(part.state));
-    line.gap().add(str(mark(term, part.state), ' ', part.n), part.n ? m.style : Style::dim);
+    if (!narrow || &part != parts) line.add(narrow ? " " : "  ");
+    line.add(str(mark(term, part.state), ' ', part.n), part.n ? m.style : Style::dim);
   }
   return line.text();
 }
@@ -137,18 +142,35 @@ std::string first_line(std::string_view text) {
   return clean_line(text.substr(0, text.find('\n')));
 }
 
+// What to type matters most; the question stands above in full, from when the gate opened.
+void add_gate(Line& line, const RunView::Task& task, std::int64_t run, const std::string& since,
+              const Term& term) {
+  auto command = str("pawl approve ", run, ' ', clean_line(task.path));
+  auto room = line.left() > command.size() + 12 ? line.left() - command.size() - 2 : 0;
+  auto question = str("gate ", since, ": ", first_line(task.question));
+  if (room > 0) line.add(truncate(question, room, term.utf8)).gap();
+  line.add(command, Style::bold);
+}
+
 std::string task_line(const LiveInput& in, const Term& term, const RunView::Task& task,
                       std::size_t name_width) {
   auto m = mark_of(core::to_string(task.state));
   Line line(term, width_of(term));
   line.add(" ").add(mark(term, task.state), m.style).add(" ");
+  bool gate = task.state == TaskState::waiting && task.reason == core::Reason::gate;
+  if (gate && term.width < 60) {  // the command names the task
+    auto run = in.view.head().run.value;
+    line.add(str("pawl approve ", run, ' ', clean_line(task.path)), Style::bold);
+    return line.text();
+  }
   line.add(pad_right(truncate(clean_line(task.path), name_width, term.utf8), name_width)).gap();
   auto since = task.started == kNoTime ? std::string() : short_duration(in.now - task.started);
   auto run = in.view.head().run.value;
   switch (task.state) {
     case TaskState::failed:
-      line.add(task.attempt > 1 ? str("failed after ", task.attempt, " attempts: ") : "failed: ", Style::red);
-      line.add(first_line(task.error));
+      line.add(task.attempt > 1 ? str("failed after ", task.attempt, " attempts: ") : "failed: ",
+               Style::red);
+      line.add(brief_error(task.error));
       break;
     case TaskState::running:
       line.add(pad_left(since, 6));
@@ -156,22 +178,21 @@ std::string task_line(const LiveInput& in, const Term& term, const RunView::Task
       break;
     case TaskState::retrying:
       if (task.reason == core::Reason::needs_person) {
-        line.add("needs a person: ", Style::yellow).add(first_line(task.error));
+        line.add("needs a person: ", Style::yellow).add(brief_error(task.error));
         break;
       }
       line.add(task.wake == kNever ? std::string("again soon")
                                    : str("again in ", short_duration(task.wake - in.now)),
                Style::yellow);
-      line.add(str(" (attempt ", task.attempt, " of ", task.max_attempts, "): "));
-      line.add(first_line(task.error), Style::dim);
+      if (line.left() > 40) {
+        line.add(str(" (attempt ", task.attempt, " of ", task.max_attempts, ")"));
+      }
+      line.add(": ");
+      line.add(brief_error(task.error), Style::dim);
       break;
     case TaskState::waiting:
       if (task.reason == core::Reason::gate) {
-        auto command = str("pawl approve ", run, ' ', clean_line(task.path));
-        auto room = line.left() > command.size() + 12 ? line.left() - command.size() - 2 : 0;
-        auto question = str("gate ", since, ": ", first_line(task.question));
-        if (room > 0) line.add(truncate(question, room, term.utf8)).gap();
-        line.add(command, Style::bold);
+        add_gate(line, task, run, since, term);
       } else if (task.reason == core::Reason::child_run) {
         line.add(pad_left(since, 6)).gap().add(str("waits for run ", task.child.value));
       } else {
@@ -180,7 +201,8 @@ std::string task_line(const LiveInput& in, const Term& term, const RunView::Task
                                    : str(" ", short_duration(task.wake - in.now), " more")));
       }
       break;
-    default: break;
+    default:
+      break;
   }
   return line.text();
 }
@@ -224,11 +246,14 @@ std::vector<std::string> live_lines(const LiveInput& in, const Term& term) {
   std::vector<std::string> out = {head_line(in, term), bar_line(in, term)};
   if (in.view.head().state == core::RunState::paused) {
     Line line(term, width_of(term));
-    line.add(" ").add(in.view.head().pause_reason.empty() ? "paused" : first_line(in.view.head().pause_reason),
-                      Style::yellow);
+    line.add(" ").add(
+        in.view.head().pause_reason.empty() ? "paused" : brief_error(in.view.head().pause_reason),
+        Style::yellow);
     out.push_back(line.text());
     Line next(term, width_of(term));
-    out.push_back(next.add(" go on: ").add(str("pawl resume ", in.view.head().run.value), Style::bold).text());
+    out.push_back(next.add(" go on: ")
+                      .add(str("pawl resume ", in.view.head().run.value), Style::bold)
+                      .text());
   }
   std::vector<const RunView::Task*> tasks;
   for (const auto& [id, task] : in.view.tasks()) {

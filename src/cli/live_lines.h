@@ -8,8 +8,8 @@
 //    ? publish        gate 3m: Load it?  pawl approve 7 publish
 //    . 11 more        8 wait for others, 3 for a slot
 //
-// Never more than `height` lines: failures first, then gates and pauses, then what has run longest; what
-// does not fit is one line that counts it.
+// Never more than `height` lines: failures first, then gates and pauses, then what has run longest;
+// what does not fit is one line that counts it.
 
 #include <string>
 #include <vector>

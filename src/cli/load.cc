@@ -27,8 +27,8 @@ std::string directory_of(const std::string& path) {
 
 class Loader {
  public:
-  // Returns the file's place in the bundle. Where a child cannot be read or closes a circle, that is a
-  // finding at the line that names it.
+  // Returns the file's place in the bundle. Where a child cannot be read or closes a circle, that
+  // is a finding at the line that names it.
   Result<std::size_t> load(const std::string& path, const std::string& shown) {
     auto file = path == "-" ? str(absolute("."), "/stdin") : absolute(path);
     if (auto known = done_.find(file); known != done_.end()) return known->second;
@@ -42,7 +42,8 @@ class Loader {
     way_.emplace_back(file, shown);
     server::Bundle::File entry{file, loaded.text, {}};
     if (auto workflow = loaded.parsed.workflow) {
-      for (const auto& child : workflow->child_files) load_child(loaded, entry, child);
+      for (const auto& child : workflow->child_files)
+        load_child(loaded, entry, child);
     }
     way_.pop_back();
     auto place = out_.files.size();
@@ -60,15 +61,16 @@ class Loader {
                        "pawl run FILE, where FILE is a workflow in YAML or JSON; - reads stdin");
     }
     error.code = Errc::invalid_workflow;
-    return error;
+    return with_hint(std::move(error),
+                     "FILE is a workflow in YAML or JSON that this user can read");
   }
 
   void load_child(LoadedFile& parent, server::Bundle::File& entry, const core::ChildFile& child) {
     auto known = std::any_of(entry.children.begin(), entry.children.end(),
                              [&](const auto& have) { return have.first == child.file; });
     if (known) return;
-    auto path = child.file.starts_with('/') ? child.file
-                                            : str(directory_of(parent.file), "/", child.file);
+    auto path =
+        child.file.starts_with('/') ? child.file : str(directory_of(parent.file), "/", child.file);
     auto problem = circle(absolute(path), child.file);
     if (problem.empty()) {
       auto place = load(path, str(directory_of(parent.shown), "/", child.file));
@@ -89,10 +91,12 @@ class Loader {
   }
 
   std::string circle(const std::string& file, const std::string& written) const {
-    auto at = std::find_if(way_.begin(), way_.end(), [&](const auto& w) { return w.first == file; });
+    auto at =
+        std::find_if(way_.begin(), way_.end(), [&](const auto& w) { return w.first == file; });
     if (at == way_.end()) return {};
     std::string path;
-    for (; at != way_.end(); ++at) path += str(at->second, " -> ");
+    for (; at != way_.end(); ++at)
+      path += str(at->second, " -> ");
     return str("the files name each other in a circle: ", path, written);
   }
 
@@ -110,7 +114,8 @@ bool Loaded::valid() const {
 std::size_t Loaded::errors() const {
   std::size_t n = 0;
   for (const auto& file : files) {
-    for (const auto& finding : file.parsed.findings) n += !finding.warning;
+    for (const auto& finding : file.parsed.findings)
+      n += !finding.warning;
   }
   return n;
 }
@@ -121,7 +126,8 @@ std::string Loaded::render(const Term& term) const {
   for (auto file = files.rbegin(); file != files.rend(); ++file) {
     for (const auto& finding : file->parsed.findings) {
       auto text = clean_text(core::render_diagnostic(finding, file->text));
-      while (text.ends_with('\n')) text.pop_back();
+      while (text.ends_with('\n'))
+        text.pop_back();
       auto end = text.find('\n');
       auto style = finding.warning ? Style::yellow : Style::red;
       out += str(paint(term, style, text.substr(0, end)),
@@ -134,7 +140,8 @@ std::string Loaded::render(const Term& term) const {
 Json Loaded::findings_json() const {
   Json out = Json::array();
   for (auto file = files.rbegin(); file != files.rend(); ++file) {
-    for (const auto& finding : file->parsed.findings) out.push(core::diagnostic_to_json(finding));
+    for (const auto& finding : file->parsed.findings)
+      out.push(core::diagnostic_to_json(finding));
   }
   return out;
 }
@@ -171,17 +178,18 @@ Result<bool> accept(const Ask& ask, const Loaded& loaded) {
 Result<Json> given_inputs(const Ask& ask, const core::Workflow& workflow) {
   Json given = Json::object();
   if (auto file = ask.args.text("inputs")) {
-    auto text = TRY(*file == "-" ? read_fd(STDIN_FILENO, "stdin") : read_file(*file));
-    auto parsed = Json::parse(text);
+    auto text = *file == "-" ? read_fd(STDIN_FILENO, "stdin") : read_file(*file);
+    if (!text.ok()) return {Errc::invalid_workflow, str("--inputs: ", text.error().message)};
+    auto parsed = Json::parse(*text);
     auto name = *file == "-" ? std::string("stdin") : *file;
     if (!parsed.ok()) {
       return {Errc::invalid_workflow, str(name, ": ", parsed.error().message)};
     }
     if (!parsed->is_object()) {
-      return with_hint({Errc::invalid_workflow,
-                        str(name, ": found ", Json::type_name(parsed->type()),
-                            ", expected one object with the inputs")},
-                       "{\"NAME\": VALUE, ...}");
+      return with_hint(
+          {Errc::invalid_workflow, str(name, ": found ", Json::type_name(parsed->type()),
+                                       ", expected one object with the inputs")},
+          "{\"NAME\": VALUE, ...}");
     }
     given = std::move(*parsed);
   }

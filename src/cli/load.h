@@ -1,7 +1,7 @@
 #pragma once
 // Workflow files from disk: the one asked for, and every file that its `workflow` tasks name, each
-// relative to the file that names it. All findings of all files are gathered before anything is said.
-// Files that name each other in a circle are an error with the way round.
+// relative to the file that names it. All findings of all files are gathered before anything is
+// said. Files that name each other in a circle are an error with the way round.
 
 #include <memory>
 #include <string>
@@ -14,8 +14,8 @@
 namespace pawl::cli {
 
 struct LoadedFile {
-  std::string shown;   // as the user wrote it, or relative to the file that names it
-  std::string file;    // absolute, links resolved
+  std::string shown;  // as the user wrote it, or relative to the file that names it
+  std::string file;   // absolute, links resolved
   std::string text;
   core::ParsedWorkflow parsed;
 };
@@ -35,8 +35,8 @@ struct Loaded {
 // "-" is stdin. Errors: the file cannot be read. Findings are no error of this call.
 Result<Loaded> load_workflow(const std::string& path);
 
-// The workflow, or its findings printed (stderr; with --json as a list on stdout) and exit 6: nullopt.
-// Error: as load_workflow().
+// The workflow, or its findings printed (stderr; with --json as a list on stdout) and exit 6:
+// nullopt. Error: as load_workflow().
 Result<bool> accept(const Ask& ask, const Loaded& loaded);
 
 // Inputs from -i and --inputs, checked, with defaults filled in. Error: invalid_workflow with every

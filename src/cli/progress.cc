@@ -13,7 +13,8 @@ class JsonProgress final : public Progress {
   void show(const std::vector<server::FeedItem>& items, RunView& view, Time) override {
     std::string out;
     for (const auto& item : items) {
-      if (item.kind != server::FeedKind::closed) out += str(server::item_to_json(item).dump(), '\n');
+      if (item.kind != server::FeedKind::closed)
+        out += str(server::item_to_json(item).dump(), '\n');
     }
     view.take_opened_gates();
     io_.err(out);
@@ -50,8 +51,9 @@ std::string clock_time(Time t) {
 
 std::string gate_text(const RunView::Task& gate, RunId run, const Term& term) {
   auto path = clean_line(gate.path);
-  std::string out = str(paint(term, Style::yellow, str("gate ", path, ":")), ' ',
-                        clean_line(gate.question.empty() ? "waits for a decision" : gate.question), '\n');
+  std::string out =
+      str(paint(term, Style::yellow, str("gate ", path, ":")), ' ',
+          clean_line(gate.question.empty() ? "waits for a decision" : gate.question), '\n');
   if (!gate.preview.empty()) {
     int lines = 0;
     for (auto line : split(gate.preview, '\n')) {

@@ -25,8 +25,8 @@ class LiveProgress final : public Progress {
     for (const auto& item : items) {
       const auto& e = item.event;
       if (item.kind == server::FeedKind::event && e.kind == core::EventKind::warning) {
-        lasting += str(paint(screen_.term(), Style::yellow, "warning: "), clean_line(item.path), ": ",
-                       clean_line(e.text), '\n');
+        lasting += str(paint(screen_.term(), Style::yellow, "warning: "), clean_line(item.path),
+                       ": ", clean_line(e.text), '\n');
       }
     }
     if (!lasting.empty()) {

@@ -1,5 +1,6 @@
 // Progress for logs, CI and pipes: nothing moves, every line stands for itself.
 #include "base/text.h"
+#include "cli/brief_error.h"
 #include "cli/live_lines.h"
 #include "cli/progress.h"
 
@@ -14,7 +15,8 @@ class PlainProgress final : public Progress {
 
   void show(const std::vector<server::FeedItem>& items, RunView& view, Time now) override {
     std::string out;
-    for (const auto& item : items) add(out, item, view);
+    for (const auto& item : items)
+      add(out, item, view);
     for (const auto& gate : view.take_opened_gates()) {
       out += str(clock_time(now), ' ', gate_text(gate, view.head().run, io_.err_term()));
     }
@@ -68,30 +70,38 @@ class PlainProgress final : public Progress {
       }
       return;
     }
-    if (item.kind == FeedKind::event) add_event(out, item);
+    if (item.kind == FeedKind::event) add_event(out, item, view.head().run.value);
   }
 
-  void add_event(std::string& out, const server::FeedItem& item) {
+  void add_event(std::string& out, const server::FeedItem& item, std::int64_t run) {
     const core::Event& e = item.event;
     using core::EventKind;
-    auto first = clean_line(e.text.substr(0, e.text.find('\n')));
+    auto first = brief_error(e.text);
     switch (e.kind) {
       case EventKind::run_state:
         out += str(clock_time(e.time), " run ", core::to_string(e.run_state),
                    first.empty() ? "" : str(": ", first), '\n');
+        if (e.run_state == core::RunState::paused) {
+          out +=
+              str("  go on with: pawl resume ", run, "   what it waits for: pawl why ", run, '\n');
+        }
         return;
       case EventKind::task_state: {
         // Queued for an instant is no news; queued again is.
         if (e.task_state == core::TaskState::pending) return;
-        if (e.task_state == core::TaskState::queued && e.reason == core::Reason::none) return;
+        if (e.task_state == core::TaskState::queued && e.reason != core::Reason::lost &&
+            e.reason != core::Reason::released) {
+          return;
+        }
         if (e.reason == core::Reason::gate) return;  // its question says more
         std::string more;
         if (e.attempt > 1) more += str(", attempt ", e.attempt);
         if (e.reason != core::Reason::none && e.reason != core::Reason::error) {
           more += str(" (", core::to_string(e.reason), ")");
         }
-        out += str(clock_time(e.time), ' ', clean_line(item.path), ' ',
-                   core::to_string(e.task_state), more, first.empty() ? "" : str(": ", first), '\n');
+        out +=
+            str(clock_time(e.time), ' ', clean_line(item.path), ' ', core::to_string(e.task_state),
+                more, first.empty() ? "" : str(": ", first), '\n');
         return;
       }
       case EventKind::warning:
@@ -107,7 +117,8 @@ class PlainProgress final : public Progress {
         out += str(clock_time(e.time), " changed: ", first, '\n');
         return;
       case EventKind::submitted:
-      case EventKind::late_report: return;
+      case EventKind::late_report:
+        return;
     }
   }
 

@@ -17,7 +17,8 @@ bool holder(char letter) { return letter >= 'A' && letter <= 'Z'; }
 
 std::uint32_t RunView::total() const {
   std::uint32_t n = 0;
-  for (auto c : counts_) n += c;
+  for (auto c : counts_)
+    n += c;
   return n;
 }
 
@@ -42,7 +43,8 @@ void RunView::take(const server::Snapshot& snapshot, Time now) {
   head_ = snapshot;
   states_ = std::move(head_.states);
   counts_ = {};
-  for (std::size_t t = 0; t < states_.size(); ++t) count(t, 1);
+  for (std::size_t t = 0; t < states_.size(); ++t)
+    count(t, 1);
   auto before = std::move(tasks_);
   tasks_.clear();
   for (const auto& live : snapshot.tasks) {
@@ -76,7 +78,8 @@ void RunView::move(const server::FeedItem& item, Time) {
   count(e.task, -1);
   states_[e.task] = server::letter_of(e.task_state, holds);
   count(e.task, 1);
-  bool shown = e.task_state == core::TaskState::running || e.task_state == core::TaskState::waiting ||
+  bool shown = e.task_state == core::TaskState::running ||
+               e.task_state == core::TaskState::waiting ||
                e.task_state == core::TaskState::retrying || e.task_state == core::TaskState::failed;
   if (!shown || (e.task_state == core::TaskState::failed && tasks_.size() > kMaxFailed &&
                  !tasks_.contains(e.task))) {
@@ -87,7 +90,8 @@ void RunView::move(const server::FeedItem& item, Time) {
   auto last_line = std::move(task.last_line);
   task = Task{};
   if (item.live) static_cast<server::LiveTask&>(task) = *item.live;
-  // `live` is the task as it was when somebody looked; the event is the truth at its place in the order.
+  // `live` is the task as it was when somebody looked; the event is the truth at its place in the
+  // order.
   task.task = e.task;
   task.path = item.path;
   task.state = e.task_state;
@@ -116,7 +120,8 @@ void RunView::apply(const server::FeedItem& item, Time now) {
   if (item.kind == FeedKind::grown) {
     auto from = states_.size();
     states_ += item.states;
-    for (auto t = from; t < states_.size(); ++t) count(t, 1);
+    for (auto t = from; t < states_.size(); ++t)
+      count(t, 1);
     return;
   }
   auto task = tasks_.find(item.task);
@@ -161,9 +166,7 @@ void RunView::apply(const server::FeedItem& item, Time now) {
   }
 }
 
-std::vector<RunView::Task> RunView::take_opened_gates() {
-  return std::exchange(opened_gates_, {});
-}
+std::vector<RunView::Task> RunView::take_opened_gates() { return std::exchange(opened_gates_, {}); }
 
 Duration RunView::task_eta(const Task& task, Time now) {
   if (!task.has_progress || task.progress.total <= 0) return Duration{-1};

@@ -1,9 +1,9 @@
 #pragma once
 // RunView: what a screen needs to know of one run, kept up to date item by item from its feed.
 //
-// A change costs the same in a run of ten tasks as in one of a million: counts move by one, and only
-// tasks that run, wait or failed are held by name. Groups and fan-outs hold other tasks and are not
-// counted.
+// A change costs the same in a run of ten tasks as in one of a million: counts move by one, and
+// only tasks that run, wait or failed are held by name. Groups and fan-outs hold other tasks and
+// are not counted.
 
 #include <array>
 #include <map>
@@ -17,7 +17,7 @@ namespace pawl::cli {
 class RunView {
  public:
   struct Task : server::LiveTask {
-    std::string last_line;      // of its log, where it says nothing of its progress
+    std::string last_line;          // of its log, where it says nothing of its progress
     Time progress_since = kNoTime;  // when its first progress was seen, and how far it was:
     double progress_from = 0;       // its rate is measured from there
   };

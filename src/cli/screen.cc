@@ -17,7 +17,8 @@ int g_fd = -1;
 
 // A fault: the terminal is put right, then the fault takes its course.
 void on_fault(int number) {
-  if (g_fd >= 0) [[maybe_unused]] auto n = ::write(g_fd, kShow.data(), kShow.size());
+  if (g_fd >= 0) [[maybe_unused]]
+    auto n = ::write(g_fd, kShow.data(), kShow.size());
   ::signal(number, SIG_DFL);
   ::raise(number);
 }
@@ -27,7 +28,8 @@ std::size_t shown_width(std::string_view text) {
   std::string bare;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\033') {
-      while (i < text.size() && text[i] != 'm') ++i;
+      while (i < text.size() && text[i] != 'm')
+        ++i;
     } else {
       bare.push_back(text[i]);
     }
@@ -39,7 +41,8 @@ std::size_t shown_width(std::string_view text) {
 
 Screen::Screen(int fd, const Term& term) : fd_(fd), term_(term) {
   g_fd = fd;
-  for (int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) ::signal(number, on_fault);
+  for (int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL})
+    ::signal(number, on_fault);
   measure();
 }
 
@@ -62,7 +65,8 @@ std::string Screen::erase() const {
   if (drawn_.empty()) return {};
   auto columns = static_cast<std::size_t>(std::max(1, term_.width));
   std::size_t rows = 0;
-  for (auto width : drawn_) rows += width == 0 ? 1 : (width + columns - 1) / columns;
+  for (auto width : drawn_)
+    rows += width == 0 ? 1 : (width + columns - 1) / columns;
   rows = std::min(rows, static_cast<std::size_t>(std::max(1, height_)));
   return str("\r\033[", rows, "A\033[J");
 }

@@ -1,7 +1,7 @@
 #pragma once
-// Screen: the last lines of a terminal, repainted in place. What is written above them stays and scrolls
-// away like any output. The cursor is hidden while lines stand, and back when they are taken away,
-// also where the process is ended by a fault.
+// Screen: the last lines of a terminal, repainted in place. What is written above them stays and
+// scrolls away like any output. The cursor is hidden while lines stand, and back when they are
+// taken away, also where the process is ended by a fault.
 
 #include <string>
 #include <string_view>

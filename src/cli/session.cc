@@ -4,10 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
-#include <cstdlib>
 #include <thread>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "cli/secrets.h"
 #include "core/run_json.h"
@@ -35,12 +36,13 @@ std::uint32_t default_slots() {
 
 Result<std::vector<std::pair<std::string, std::uint32_t>>> resources(const Ask& ask) {
   std::vector<std::pair<std::string, std::uint32_t>> out;
-  if (ask.args.command->name != "run" && ask.args.command->name != "watch") return out;
+  if (!ask.takes("resource")) return out;
   for (const auto& [name, text] : ask.args.pairs("resource")) {
     std::uint32_t n = 0;
     auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), n);
     if (bad != std::errc{} || end != text.data() + text.size()) {
-      return {Errc::usage, str("--resource ", name, ": found '", text, "', expected a whole number")};
+      return {Errc::usage,
+              str("--resource ", name, ": found '", text, "', expected a whole number")};
     }
     out.emplace_back(name, n);
   }
@@ -50,6 +52,15 @@ Result<std::vector<std::pair<std::string, std::uint32_t>>> resources(const Ask& 
 Error no_directory(const std::string& directory) {
   return with_hint({Errc::not_found, str("there is no data directory at ", directory)},
                    "pawl run FILE makes one; --data DIR or PAWL_DATA says where it is");
+}
+
+// A directory that may not be looked into is another matter than one that is not there.
+Status look_for(const std::string& directory) {
+  auto path = str(directory, "/pawl.db");
+  if (::access(path.c_str(), F_OK) == 0) return {};
+  if (errno == ENOENT || errno == ENOTDIR) return no_directory(directory);
+  return with_hint(errno_error("open", path, errno),
+                   "only the user who made the directory can read it");
 }
 
 }  // namespace
@@ -90,8 +101,8 @@ Result<std::unique_ptr<Session>> Session::open(const Ask& ask, Access access) {
   std::unique_ptr<Session> session(new Session());
   session->directory_ = data_directory(ask);
   const auto& directory = session->directory_;
-  bool there = file_exists(str(directory, "/pawl.db"));
-  if (!there && access != Access::carry) return no_directory(directory);
+  set_log({.level = ask.args.on("verbose") ? LogLevel::debug : LogLevel::error});
+  if (access != Access::carry) TRY(look_for(directory));
   for (int waited = 0;; waited += kAgainMs) {
     auto client = server::ControlClient::connect(directory);
     if (client.ok()) {
@@ -111,7 +122,8 @@ Result<std::unique_ptr<Session>> Session::open(const Ask& ask, Access access) {
     if (status.error().code != Errc::in_use || waited >= kLeavingMs) {
       auto error = status.error();
       if (error.code != Errc::in_use) return error;
-      return with_hint(std::move(error), "wait for it, stop it, or take another directory with --data");
+      return with_hint(std::move(error),
+                       "wait for it, stop it, or take another directory with --data");
     }
     ::poll(nullptr, 0, kAgainMs);
   }
@@ -124,7 +136,14 @@ Status Session::own(const Ask& ask, Access access) {
   store::SqliteOptions where;
   where.directory = directory_;
   where.owner = owner.dump();
-  owned->store = TRY(store::open_sqlite(where));
+  auto opened = store::open_sqlite(where);
+  if (!opened.ok()) {
+    auto error = opened.error();
+    // Nothing that was asked for is missing: the place to keep it is.
+    if (error.code == Errc::not_found) error.code = Errc::io;
+    return error;
+  }
+  owned->store = std::move(*opened);
 
   engine::Options options;
   options.store = owned->store.get();
@@ -142,7 +161,7 @@ Status Session::own(const Ask& ask, Access access) {
     w.data_dir = directory_;
     w.slots = 0;
     if (access == Access::carry) {
-      auto slots = ask.args.command->name == "run" ? ask.args.integer("slots") : std::nullopt;
+      auto slots = ask.takes("slots") ? ask.args.integer("slots") : std::nullopt;
       w.slots = slots ? static_cast<std::uint32_t>(std::clamp<std::int64_t>(*slots, 1, 100'000))
                       : default_slots();
       w.processes = w.slots;
@@ -186,7 +205,8 @@ Result<Json> Session::read_call(std::string_view method, const Json& params) {
     }
     out = Json::array();
     core::Situation nobody;
-    for (const auto& w : core::why_all(r, nobody, context.now)) out.push(core::why_to_json(w));
+    for (const auto& w : core::why_all(r, nobody, context.now))
+      out.push(core::why_to_json(w));
   }));
   return out;
 }
@@ -265,9 +285,10 @@ Result<RunId> Session::find(std::string_view reference) {
   }
   if (of_workflow) return of_workflow;
   auto near = nearest(reference, names);
-  return with_hint({Errc::not_found, str("there is no run '", clean_line(reference), "' in ", directory_)},
-                   near.empty() ? "RUN is a number that pawl ls shows, a name, @last or @last-failed"
-                                : str("did you mean '", near, "'?"));
+  return with_hint(
+      {Errc::not_found, str("there is no run '", clean_line(reference), "' in ", directory_)},
+      near.empty() ? "RUN is a number that pawl ls shows, a name, @last or @last-failed"
+                   : str("did you mean '", near, "'?"));
 }
 
 Result<Json> Session::await_end(RunId run, Duration patience) {
@@ -286,6 +307,8 @@ void Session::hurry() {
   if (!owned_ || owned_->identity.empty()) return;
   worker::kill_by_lease(str(owned_->identity, ":"), std::chrono::seconds(2), system_clock());
 }
+
+Status Session::trouble() const { return owned_ ? owned_->engine->statistics().trouble : Status(); }
 
 bool Session::watched_by_others() const {
   return owned_ && owned_->control && owned_->control->watchers() > 0;

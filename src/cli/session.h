@@ -1,12 +1,15 @@
 #pragma once
 // Session: a data directory, opened as far as a command needs it.
 //
-//   read     a read-only store beside whoever owns the directory; the owner is asked for what only it
+//   read     a read-only store beside whoever owns the directory; the owner is asked for what only
+//   it
 //            knows (live progress, what holds resources)
-//   change   through the owner where there is one; else the directory is ours for a moment: an engine
+//   change   through the owner where there is one; else the directory is ours for a moment: an
+//   engine
 //            without a worker records the change, and nothing is started
-//   stop     the same, with a worker that takes no work but ends what an earlier process left running
-//   carry    the directory is ours until we leave: engine, worker, and a control socket for others; or
+//   stop     the same, with a worker that takes no work but ends what an earlier process left
+//   running carry    the directory is ours until we leave: engine, worker, and a control socket for
+//   others; or
 //            through the owner, to be taken over when that leaves
 //
 // What a session answers is the same in all of these; see server/methods.h.
@@ -34,12 +37,12 @@ class Session {
   ~Session();
 
   const std::string& directory() const { return directory_; }
-  bool owns() const;                 // we, not another process
+  bool owns() const;  // we, not another process
   // {"pid", "command", "since"} of the other process that owns the directory, or null.
   const Json& other_owner() const { return other_owner_; }
 
   Result<Json> call(std::string_view method, Json params);
-  Result<store::Store*> store();     // for reading; opened read-only where another process writes
+  Result<store::Store*> store();  // for reading; opened read-only where another process writes
   // A number, @last, @last-failed, or the name of a run or a workflow (its newest run).
   Result<RunId> find(std::string_view reference);
   Result<std::unique_ptr<server::Feed>> follow(RunId run, bool logs);
@@ -48,12 +51,13 @@ class Session {
 
   // Waits for the end of a run that is carried here, no longer than `patience`; where it is then.
   Result<Json> await_end(RunId run, Duration patience);
-  // Ends the worker: what runs is stopped and given back (`finish` false), or left to the process that
-  // takes the directory over next (`leave_running`). Blocks; hurry() from another thread cuts it short
-  // with KILL. Does nothing where we own nothing.
+  // Ends the worker: what runs is stopped and given back (`finish` false), or left to the process
+  // that takes the directory over next (`leave_running`). Blocks; hurry() from another thread cuts
+  // it short with KILL. Does nothing where we own nothing.
   void drain(bool leave_running);
   void hurry();
-  bool watched_by_others() const;    // another process follows a run that is carried here
+  Status trouble() const;          // why nothing can be recorded now, where we own the directory
+  bool watched_by_others() const;  // another process follows a run that is carried here
 
  private:
   Session();

@@ -10,7 +10,8 @@ namespace {
 sigset_t ours() {
   sigset_t set;
   sigemptyset(&set);
-  for (int number : {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP}) sigaddset(&set, number);
+  for (int number : {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP})
+    sigaddset(&set, number);
   return set;
 }
 

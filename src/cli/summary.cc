@@ -3,6 +3,7 @@
 #include <deque>
 
 #include "base/text.h"
+#include "cli/brief_error.h"
 #include "cli/live_lines.h"
 #include "core/run_json.h"
 
@@ -47,8 +48,8 @@ Facts facts_of(const core::Run& run, bool warning_fails) {
 }
 
 std::string headline(const Facts& f, RunId run, const Term& term) {
-  auto line = str(state_text(term, f.state), "  ", clean_line(f.workflow), " run ", run.value, " in ",
-                  format_duration(f.took));
+  auto line = str(state_text(term, f.state), "  ", clean_line(f.workflow), " run ", run.value,
+                  " in ", format_duration(f.took));
   if (f.verdict != core::Verdict::none) {
     auto verdict = std::string(core::to_string(f.verdict));
     line += str(", verdict ", paint(term, mark_of(verdict).style, verdict));
@@ -63,9 +64,9 @@ std::string failure_text(Session& session, const Facts& f, RunId run, const Term
     return out;
   }
   out += str("  ", paint(term, Style::bold, clean_line(f.failed_path)));
-  if (f.attempt > 0) out += str(", attempt ", f.attempt, f.max_attempts > 1 ? str(" of ", f.max_attempts) : "");
-  auto cause = f.failed_error.substr(0, f.failed_error.find('\n'));
-  out += str(": ", clean_line(cause), '\n');
+  if (f.attempt > 0)
+    out += str(", attempt ", f.attempt, f.max_attempts > 1 ? str(" of ", f.max_attempts) : "");
+  out += str(": ", cause_of(f.failed_error), '\n');
   auto store = session.store();
   if (f.attempt > 0 && store.ok()) {
     auto lines = last_lines(**store, run, f.failed, f.attempt, kLastLines);
@@ -89,14 +90,17 @@ std::string next_commands(const Facts& f, RunId run) {
   if (f.failed != kNoTask && f.attempt > 0) {
     out += str("  pawl logs ", id, ' ', quoted_task(f.failed_path), "   all that it printed\n");
   }
-  if (f.failures > 1) out += str("  pawl why ", id, "   the other ", f.failures - 1, " that failed\n");
+  if (f.failures > 1)
+    out += str("  pawl why ", id, "   the other ", f.failures - 1, " that failed\n");
   out += str("  pawl retry ", id, "   run what failed again, keep what is done\n");
   return out;
 }
 
 }  // namespace
 
-bool fail_on_warning(const Ask& ask) { return ask.text("fail-on") == "warning"; }
+bool fail_on_warning(const Ask& ask) {
+  return ask.takes("fail-on") && ask.text("fail-on") == "warning";
+}
 
 TaskId culprit(const core::Run& run) {
   auto first = [&](core::TaskState state) {

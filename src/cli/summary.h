@@ -1,6 +1,7 @@
 #pragma once
-// How a run ended, in the few lines a person reads first: after a success its outputs and its verdict;
-// after a failure the task that failed, its last lines, the cause, and the commands to go on with.
+// How a run ended, in the few lines a person reads first: after a success its outputs and its
+// verdict; after a failure the task that failed, its last lines, the cause, and the commands to go
+// on with.
 
 #include <string>
 

@@ -90,8 +90,11 @@ struct Complete {
 struct Requeue {
   std::vector<Fence> fences;
   bool lost = true;
-};                 // a worker vanished, or gave back
-struct Adopt { Fence fence; WorkerId worker; };            // an attempt that outlived its worker's life
+};  // a worker vanished, or gave back
+struct Adopt {
+  Fence fence;
+  WorkerId worker;
+};                 // an attempt that outlived its worker's life
 struct Expire {};  // timers due at ctx.now
 struct Pause {
   std::string by;

@@ -109,7 +109,10 @@ class JsonReader {
     }
     for (;;) {
       if (p_ == end_ || *p_ != '"')
-        return fail(n == 0 ? "a key in quotes or `}`" : "a key in quotes");
+        return fail(n == 0 ? "a key in quotes or `}`" : "a key in quotes",
+                    self == 0 && n == 0 && p_ < end_ && *p_ != '\'' && *p_ != '/' && *p_ != '#'
+                        ? "a file that begins with { is read as JSON"
+                        : "");
       if (!string()) return false;
       blanks();
       if (p_ == end_ || *p_ != ':') return fail("`:`");

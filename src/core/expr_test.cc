@@ -12,7 +12,8 @@ FakeScope scope() {
   FakeScope s;
   s.inputs_value =
       json_of(R"({"n": 10000, "f": 2.5, "day": "2026-01-31", "flag": true, "none": null,
-      "list": [3, 1, 2, 1], "words": ["b", "a"], "map": {"k": {"deep": [10, 20]}, "a-b": 5, "x y": 6},
+      "list": [3, 1, 2, 1], "words": ["b", "a"],
+      "map": {"k": {"deep": [10, 20]}, "a-b": 5, "x y": 6},
       "big": 9223372036854775807, "empty": "", "wide": "äöü漢"})");
   s.params_value = json_of(R"({"batch_size": 9999})");
   s.run_value = json_of(R"({"id": "41"})");
@@ -250,7 +251,8 @@ TEST(Template, KeepsTypesAndConcatenates) {
   FakeScope s = scope();
   auto t = Template::compile(
       json_of(R"({"n": "${{ inputs.n }}", "s": "day ${{ inputs.day }}, ${{ inputs.n }}!",
-      "l": ["a", "${{ inputs.list }}"], "k": 1, "none": "<${{ inputs.none }}>", "esc": "$${{ x }} ${{ 1 }}",
+      "l": ["a", "${{ inputs.list }}"], "k": 1, "none": "<${{ inputs.none }}>",
+      "esc": "$${{ x }} ${{ 1 }}",
       "quoted": "${{ '}}' }}", "list": "=${{ inputs.words }}"})"),
       FakeNames{});
   ASSERT_TRUE(t.ok()) << t.error().message;

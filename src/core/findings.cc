@@ -86,8 +86,8 @@ std::string nearest_name_of(std::string_view word, const std::vector<std::string
   for (std::string_view n : names) {
     if (n.size() > 200) continue;
     std::size_t d = edit_distance(word, n);
-    // A name that shares no letter is not near, however short both are.
-    if (d < best_distance && d < std::max(word.size(), n.size())) {
+    // Half of the letters at least must be the same, however short both are.
+    if (d < best_distance && d * 2 <= std::max(word.size(), n.size())) {
       best = n;
       best_distance = d;
     }

@@ -33,6 +33,13 @@ class Findings {
   // Further findings are only counted: no point in looking for a nearest name.
   bool full() const { return found_.size() >= kKept * max_; }
 
+  // Whether looking through `n` things for a better hint is still affordable in this file.
+  bool can_search(std::size_t n) {
+    if (full() || n > searches_left_) return false;
+    searches_left_ -= n;
+    return true;
+  }
+
   // The nearest of many names, in bounded time over the whole file.
   template <typename Names>
   std::string nearest_name(std::string_view word, const Names& names);
@@ -54,7 +61,8 @@ class Findings {
   std::uint32_t max_;
   std::vector<Found> found_;
   std::size_t errors_ = 0, left_out_ = 0;
-  std::size_t comparisons_left_ = 2'000'000;
+  std::size_t comparisons_left_ = 300'000;
+  std::size_t searches_left_ = 20'000'000;
 };
 
 // `"max_paralel" is unknown` needs this: edit distance within 2, or a third of the word.

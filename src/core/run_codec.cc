@@ -1,6 +1,7 @@
 #include "core/run_codec.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/text.h"
 #include "core/run_codec_parts.h"
@@ -13,6 +14,21 @@ constexpr std::uint8_t kFormat = 1;
 // row.
 constexpr std::size_t kInlineCell = 256;
 constexpr std::uint32_t kInlineCellTasks = 64;
+// What a part of its own has around its bytes: the format before, a CRC-32C after.
+constexpr std::size_t kSeal = 5;
+
+// Closes the part that began at `from`.
+void seal(std::string& out, std::size_t from) {
+  Writer(out).u32(crc32c(std::string_view(out).substr(from)));
+}
+
+// A reader behind the format byte of a whole and known part, or nullopt.
+std::optional<Reader> unseal(std::string_view part) {
+  if (part.size() < kSeal || static_cast<std::uint8_t>(part[0]) != kFormat) return std::nullopt;
+  auto body = part.substr(0, part.size() - 4);
+  if (Reader(part.substr(body.size())).u32() != crc32c(body)) return std::nullopt;
+  return Reader(body.substr(1));
+}
 
 void put_tail(Writer& w, const Run& run) {
   w.varint(run.tail_first);
@@ -30,6 +46,7 @@ std::string encode_fixed(const Run& run) {
   w.zigzag(run.priority);
   w.varint(run.parent_task);
   w.bytes(inputs);
+  seal(out, 0);
   return out;
 }
 
@@ -40,21 +57,48 @@ bool cell_inline(const Run& run, std::string_view cell) {
 }
 
 void encode_cell(const Run& run, TaskId t, std::string& out) {
+  auto from = out.size();
   Writer w(out);
   w.u8(kFormat);
   put_cell(w, run.extras.at(t));
+  seal(out, from);
 }
 
 void encode_segment(const Run& run, std::uint32_t segment, std::string& out) {
+  auto from = out.size();
   Writer w(out);
   w.u8(kFormat);
   TaskId first = segment * kRowsPerSegment;
   TaskId end = std::min(first + kRowsPerSegment, run.task_count());
   for (TaskId t = first; t < end; ++t)
     put_row(w, run.rows[t], run.created);
+  seal(out, from);
 }
 
+namespace {
+
+void put_small_run(Writer& w, const Run& run) {
+  for (const TaskRow& r : run.rows)
+    put_row(w, r, run.created);
+  if (run.task_count() > kInlineCellTasks) return;
+  std::string cell;
+  for (TaskId t = 0; t < run.task_count(); ++t) {
+    auto it = run.extras.find(t);
+    if (it == run.extras.end()) continue;
+    cell.clear();
+    Writer c(cell);
+    put_cell(c, it->second);
+    if (cell.size() + kSeal > kInlineCell) continue;
+    w.varint(t + 1);
+    w.bytes(cell);
+  }
+  w.varint(0);
+}
+
+}  // namespace
+
 void encode_state(const Run& run, std::string& out) {
+  auto from = out.size();
   Writer w(out);
   w.u8(kFormat);
   put_tail(w, run);
@@ -82,22 +126,8 @@ void encode_state(const Run& run, std::string& out) {
     w.u8(f.dead);
   }
   w.varint(run.task_count());
-  if (!rows_inline(run)) return;
-  for (const TaskRow& r : run.rows)
-    put_row(w, r, run.created);
-  if (run.task_count() > kInlineCellTasks) return;
-  std::string cell;
-  for (TaskId t = 0; t < run.task_count(); ++t) {
-    auto it = run.extras.find(t);
-    if (it == run.extras.end()) continue;
-    cell.clear();
-    Writer c(cell);
-    put_cell(c, it->second);
-    if (cell.size() + 1 > kInlineCell) continue;
-    w.varint(t + 1);
-    w.bytes(cell);
-  }
-  w.varint(0);
+  if (rows_inline(run)) put_small_run(w, run);
+  seal(out, from);
 }
 
 namespace {
@@ -137,7 +167,6 @@ void get_fan_outs(Reader& in, Run& run, std::uint64_t most) {
 }
 
 void get_state(Reader& in, Run& run, std::uint64_t most) {
-  if (in.u8() != kFormat) return in.fail();
   run.tail_first = in.varint();
   auto tail = in.bytes();
   run.tail.reserve(tail.size() + kTailRoom);
@@ -262,22 +291,26 @@ Result<Run> decode_run(std::shared_ptr<const Plan> plan, const RunParts& parts) 
                        "; this one reads ", static_cast<unsigned>(kFormat), "): use that one")};
     }
   }
-  Reader fixed(parts.fixed);
-  if (fixed.u8() != kFormat) return corrupt("fixed part");
+  auto fixed_part = unseal(parts.fixed);
+  if (!fixed_part) return corrupt("fixed part");
+  Reader& fixed = *fixed_part;
   run.priority = static_cast<std::int32_t>(fixed.zigzag());
   run.parent_task = static_cast<TaskId>(fixed.varint());
   run.inputs = get_json(fixed);
   if (!fixed.ok() || !fixed.at_end() || !run.inputs.is_object()) return corrupt("fixed part");
 
-  Reader state(parts.state);
+  auto state_part = unseal(parts.state);
+  if (!state_part) return corrupt("state");
+  Reader& state = *state_part;
   get_state(state, run, most_rows(run, parts));
   if (!state.ok() || !state.at_end()) return corrupt("state");
   if (!rows_inline(run)) {
     // Segments that were never written hold untouched rows.
     for (const auto& [number, bytes] : parts.segments) {
-      Reader in(bytes);
+      auto part = unseal(bytes);
       std::uint64_t first = std::uint64_t{number} * kRowsPerSegment;
-      if (in.u8() != kFormat || first >= run.rows.size()) return corrupt("task rows");
+      if (!part || first >= run.rows.size()) return corrupt("task rows");
+      Reader& in = *part;
       auto end = std::min<std::uint64_t>(first + kRowsPerSegment, run.rows.size());
       for (auto t = first; t < end; ++t)
         get_row(in, run.rows[t], run.created);
@@ -288,8 +321,9 @@ Result<Run> decode_run(std::shared_ptr<const Plan> plan, const RunParts& parts) 
     if (t >= run.task_count()) return corrupt("cells");
     auto [it, fresh] = run.extras.try_emplace(t);
     if (!fresh) continue;  // the state's own is newer
-    Reader in(bytes);
-    if (in.u8() != kFormat) return corrupt("cells");
+    auto part = unseal(bytes);
+    if (!part) return corrupt("cells");
+    Reader& in = *part;
     get_cell(in, it->second);
     if (!in.ok() || !in.at_end()) return corrupt("cells");
   }
@@ -299,12 +333,13 @@ Result<Run> decode_run(std::shared_ptr<const Plan> plan, const RunParts& parts) 
 }
 
 Result<EventTail> decode_tail(std::string_view state) {
-  Reader in(state);
+  auto in = unseal(state);
   EventTail tail;
-  bool known = in.u8() == kFormat;
-  tail.first = in.varint();
-  tail.bytes = in.bytes();
-  if (!known || !in.ok()) return {Errc::corrupt, "the run's state cannot be decoded"};
+  if (in) {
+    tail.first = in->varint();
+    tail.bytes = in->bytes();
+  }
+  if (!in || !in->ok()) return {Errc::corrupt, "the run's state cannot be decoded"};
   return tail;
 }
 

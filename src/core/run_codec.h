@@ -9,8 +9,8 @@
 //   cells     one task's TaskExtra, where it is too large (or the run) to stand in `state`
 //
 // Rows are a byte where nothing happened yet, a dozen or so otherwise. Counters, lanes, waits and
-// timers are not stored: decode_run() derives them. Every part begins with a format number; a
-// decoder refuses what it does not know and never trusts a length.
+// timers are not stored: decode_run() derives them. Every part begins with a format number and ends
+// with a CRC-32C; a decoder refuses what it does not know and never trusts a length.
 
 #include <memory>
 #include <string>

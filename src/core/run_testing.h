@@ -85,6 +85,7 @@ class TestRun {
   void lose(std::string_view path);
   Status report(Report r, WorkerId worker = WorkerId(1));
   Status requeue(Requeue r);
+  Status adopt(Adopt a);
   Status pause(std::string by = "");
   Status resume(std::string by = "");
   Status cancel(std::string by = "");
@@ -95,7 +96,7 @@ class TestRun {
   Status end_child(std::string_view path, RunState state, Json outputs = {}, std::string error = "",
                    Verdict verdict = Verdict::none);
   void advance(Duration d);  // through every timer on the way
-  void work();               // claims and completes until nothing is queued
+  void work();               // completes what it holds, claims and completes what is queued
   void crash();              // goes on with what the store holds
 
   // What is seen.

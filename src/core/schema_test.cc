@@ -91,7 +91,8 @@ TEST(Schema, Formats) {
 TEST(Schema, IsItselfChecked) {
   EXPECT_EQ(issues(check_schema(
                 json_of(R"({"type": "strin", "minimun": 1, "pattern": "(", "format": "dat",
-      "items": {"type": []}, "enum": [], "multipleOf": 0, "minLength": -1, "uniqueItems": 1, "required": true,
+      "items": {"type": []}, "enum": [], "multipleOf": 0, "minLength": -1, "uniqueItems": 1,
+      "required": true,
       "properties": {"a": 3}, "additionalProperties": 1, "title": 1, "x-mine": 1})"))),
             "/type unknown_type | /minimun unknown_keyword | /pattern bad_pattern | /format "
             "unknown_format | "

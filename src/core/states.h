@@ -104,7 +104,6 @@ inline constexpr std::array kRunMoves = {
     RunMove{RunState::pending, RunState::running, Cause::progress},
     RunMove{RunState::pending, RunState::paused, Cause::progress},
     RunMove{RunState::pending, RunState::cancelled, Cause::progress},
-    RunMove{RunState::pending, RunState::failed, Cause::progress},
     RunMove{RunState::running, RunState::paused, Cause::progress},
     RunMove{RunState::running, RunState::completed, Cause::progress},
     RunMove{RunState::running, RunState::failed, Cause::progress},

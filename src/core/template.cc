@@ -16,8 +16,9 @@ struct TemplateNode {
   enum class Kind : std::uint8_t { constant, whole, concat, list, map };
   Kind kind = Kind::constant;
   Json constant;
-  std::vector<TemplatePiece> pieces;                          // whole: one; concat: several
-  std::vector<std::pair<std::string, TemplateNode>> members;  // list: keys are empty
+  std::string key;                    // of a map's member
+  std::vector<TemplatePiece> pieces;  // whole: one; concat: several
+  std::vector<TemplateNode> members;
 };
 
 struct TemplateProgram {
@@ -71,7 +72,7 @@ class Compiler {
       std::size_t i = 0;
       for (const Json& e : value.as_array()) {
         out.members.emplace_back();
-        any |= compile(e, str(pointer, "/", i++), out.members.back().second);
+        any |= compile(e, str(pointer, "/", i++), out.members.back());
       }
       out.kind = TemplateNode::Kind::list;
     } else if (value.is_object()) {
@@ -80,8 +81,8 @@ class Compiler {
           errors_.push_back({pointer,
                              {0, "bad_expression", str("an expression in the key \"", k, "\""),
                               "expressions stand in values only"}});
-        out.members.emplace_back(k, TemplateNode{});
-        any |= compile(v, pointer + pointer_token(k), out.members.back().second);
+        out.members.emplace_back().key = k;
+        any |= compile(v, pointer + pointer_token(k), out.members.back());
       }
       out.kind = TemplateNode::Kind::map;
     }
@@ -174,15 +175,15 @@ Result<Json> render_node(const TemplateNode& n, const Scope& scope, const std::s
     case TemplateNode::Kind::list: {
       Json::Array items;
       items.reserve(n.members.size());
-      for (const auto& [k, m] : n.members)
+      for (const TemplateNode& m : n.members)
         items.push_back(TRY(render_node(m, scope, str(pointer, "/", items.size()))));
       return Json::array(std::move(items));
     }
     case TemplateNode::Kind::map: {
       Json::Object members;
       members.reserve(n.members.size());
-      for (const auto& [k, m] : n.members)
-        members.emplace_back(k, TRY(render_node(m, scope, pointer + pointer_token(k))));
+      for (const TemplateNode& m : n.members)
+        members.emplace_back(m.key, TRY(render_node(m, scope, pointer + pointer_token(m.key))));
       return Json::object(std::move(members));
     }
   }
@@ -194,10 +195,11 @@ void collect(const TemplateNode& n, const std::string& pointer,
   for (const TemplatePiece& p : n.pieces)
     if (p.expr) out.push_back({&*p.expr, pointer, p.offset});
   std::size_t i = 0;
-  for (const auto& [k, m] : n.members) {
-    collect(m,
-            n.kind == TemplateNode::Kind::list ? str(pointer, "/", i) : pointer + pointer_token(k),
-            out);
+  for (const TemplateNode& m : n.members) {
+    collect(
+        m,
+        n.kind == TemplateNode::Kind::list ? str(pointer, "/", i) : pointer + pointer_token(m.key),
+        out);
     ++i;
   }
 }

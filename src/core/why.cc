@@ -20,6 +20,8 @@ std::string some_of(const std::vector<std::string>& names, std::size_t total) {
 std::string in_brief(std::string_view message) {
   constexpr std::size_t kMost = 200;
   auto line = trim(message.substr(0, message.find('\n')));
+  // What a process printed follows in the message, not in this line.
+  line = line.substr(0, line.find("; last lines of "));
   if (line.size() <= kMost) return std::string(line);
   auto cut = kMost;
   while (cut > 0 && (static_cast<unsigned char>(line[cut]) & 0xc0) == 0x80)

@@ -103,6 +103,10 @@ void WhyAsker::needs(Why& w) const {
   }
   w.reason = Reason::needs;
   w.text = str("waits for ", some_of(names, open));
+  if (first == kNoTask) {
+    w.text = "what it needs has ended: it is about to begin";
+    return;
+  }
   unblock_by(w, first);
 }
 

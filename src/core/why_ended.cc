@@ -58,7 +58,9 @@ void WhyAsker::failed(Why& w) const {
       w.text = str("it did not start in time: ", error);
       return;
     case Reason::rejected:
-      w.text = x && !x->note.empty() ? in_brief(x->note) : error;
+      w.text = x && !x->note.empty() ? in_brief(x->note)
+               : error.empty()       ? "rejected"
+                                     : str("rejected: ", error);
       w.blockers = {"a person"};
       return;
     default:

@@ -82,7 +82,7 @@ struct Report {
   bool has_checkpoint = false;
   std::string checkpoint;  // bytes
   bool best_checkpoint = false;
-  bool receipt = false;         // final: the worker keeps its evidence until recorded() names the fence
+  bool receipt = false;  // final: the worker keeps its evidence until recorded() names the fence
 };
 
 enum class Stream : std::uint8_t { out, err, pawl };  // pawl: the engine's and worker's own remarks

@@ -1,10 +1,10 @@
 #pragma once
 // Workflow: a definition, compiled and immutable, shared by all its runs.
 //
-// Built for a million tasks: a task is a 16-byte node, its edges are two CSR arrays of 32-bit indices,
-// its name lies in one character pool, and everything else about it (the TaskDef) is shared between
-// tasks whose text is the same. Groups are nodes with children; `finally` tasks are nodes with a flag.
-// Order: nodes stand in the order of the file, a group before its members.
+// Built for a million tasks: a task is a 16-byte node, its edges are two CSR arrays of 32-bit
+// indices, its name lies in one character pool, and everything else about it (the TaskDef) is
+// shared between tasks whose text is the same. Groups are nodes with children; `finally` tasks are
+// nodes with a flag. Order: nodes stand in the order of the file, a group before its members.
 
 #include <cstdint>
 #include <memory>
@@ -32,10 +32,11 @@ struct RetryPolicy {
 };
 
 struct Timeouts {
-  Duration attempt{0};    // 0: none. From claim to completion; the worker kills the attempt
-  Duration queue{0};      // from queued to claimed
-  Duration start{0};      // from claimed to running on its machine
-  Duration heartbeat{0};  // longest silence of a running attempt (output and events are signs of life)
+  Duration attempt{0};  // 0: none. From claim to completion; the worker kills the attempt
+  Duration queue{0};    // from queued to claimed
+  Duration start{0};    // from claimed to running on its machine
+  Duration heartbeat{
+      0};  // longest silence of a running attempt (output and events are signs of life)
   bool operator==(const Timeouts&) const = default;
 };
 
@@ -53,10 +54,10 @@ enum class Resume : std::uint8_t {
 struct RecoverRule {
   std::uint32_t on = 0;  // bit set of 1 << FailureClass
   RecoverAction action = RecoverAction::retry;
-  Template set;          // an object: params of the next attempt; null: unchanged
+  Template set;  // an object: params of the next attempt; null: unchanged
   Resume resume = Resume::checkpoint;
-  std::uint32_t max = 0; // how often this rule may apply to one task; 0: no limit of its own
-  std::string run;       // shell text run on the worker before the next attempt (clean up); "" none
+  std::uint32_t max = 0;  // how often this rule may apply to one task; 0: no limit of its own
+  std::string run;  // shell text run on the worker before the next attempt (clean up); "" none
   bool matches(FailureClass c) const { return (on >> static_cast<unsigned>(c)) & 1u; }
 };
 
@@ -78,18 +79,19 @@ struct Resource {
 // Everything about a task that other tasks may share with it.
 struct TaskDef {
   Executor executor = Executor::worker;
-  std::string action;        // "shell", "http", "noop", "sleep", "gate", "workflow", an app's own; "" group
+  std::string
+      action;  // "shell", "http", "noop", "sleep", "gate", "workflow", an app's own; "" group
   std::string title;
   // shell
-  std::string run;           // script text, never holds an expression
-  std::string shell;         // interpreter of `run`; "" means sh
-  Template args;             // an array of strings: the argument vector instead of `run`
-  Template env;              // an object
-  Template cwd;              // a string or null
+  std::string run;    // script text, never holds an expression
+  std::string shell;  // interpreter of `run`; "" means sh
+  Template args;      // an array of strings: the argument vector instead of `run`
+  Template env;       // an object
+  Template cwd;       // a string or null
   Duration kill_after = std::chrono::seconds(10);
   // any action
-  Template with;             // an object or null
-  Template params;           // an object or null: what recovery and a person's retry may change
+  Template with;    // an object or null
+  Template params;  // an object or null: what recovery and a person's retry may change
   std::optional<Expr> condition;  // `if`
   std::optional<Template> for_each;
   std::uint32_t max_parallel = 0;  // 0: no limit
@@ -100,21 +102,21 @@ struct TaskDef {
   std::string queue = "default";
   std::int32_t priority = 0;  // higher first, -100..100
   std::vector<Resource> resources;
-  Template outputs;          // groups: an object made of members' outputs; null: none
+  Template outputs;  // groups: an object made of members' outputs; null: none
 };
 
 struct TaskNode {
-  std::uint32_t name_at = 0;   // offset of the NUL-terminated own name in the pool
-  TaskId parent = kNoTask;     // the group it belongs to
+  std::uint32_t name_at = 0;  // offset of the NUL-terminated own name in the pool
+  TaskId parent = kNoTask;    // the group it belongs to
   std::uint32_t def = 0;
-  std::uint32_t line : 31 = 0;      // where the file defines it
+  std::uint32_t line : 31 = 0;  // where the file defines it
   std::uint32_t is_finally : 1 = 0;
 };
 static_assert(sizeof(TaskNode) == 16);
 
 struct InputDef {
   std::string name;
-  Json schema;       // JSON Schema keywords as written (type, default, minimum, pattern, enum, ...)
+  Json schema;  // JSON Schema keywords as written (type, default, minimum, pattern, enum, ...)
   bool required = false;
   bool secret = false;
 };
@@ -127,7 +129,8 @@ struct Concurrency {
   OnConflict on_conflict = OnConflict::queue;
 };
 
-// A workflow file named by a `workflow` action (with.file), which whoever loads the file must supply.
+// A workflow file named by a `workflow` action (with.file), which whoever loads the file must
+// supply.
 struct ChildFile {
   std::string file;
   std::uint32_t line = 0;
@@ -137,12 +140,12 @@ class Workflow {
  public:
   std::string name;
   std::string title;
-  Template run_name;                     // a string or null
+  Template run_name;  // a string or null
   std::vector<InputDef> inputs;
   std::optional<Concurrency> concurrency;
-  Template outputs;                      // an object or null
+  Template outputs;  // an object or null
   std::optional<Expr> verdict;
-  std::int32_t priority = 0;             // added to each task's
+  std::int32_t priority = 0;  // added to each task's
   std::vector<TaskDef> defs;
   std::vector<ChildFile> child_files;
 
@@ -156,9 +159,9 @@ class Workflow {
   std::span<const TaskId> dependents(TaskId task) const {
     return row(dependents_at_, dependents_, task);
   }
-  std::span<const TaskId> members(TaskId group) const;  // direct members, in file order
-  std::span<const TaskId> roots() const { return roots_; }      // top-level tasks, without finally
-  std::span<const TaskId> finals() const { return finals_; }    // top-level finally tasks
+  std::span<const TaskId> members(TaskId group) const;        // direct members, in file order
+  std::span<const TaskId> roots() const { return roots_; }    // top-level tasks, without finally
+  std::span<const TaskId> finals() const { return finals_; }  // top-level finally tasks
   std::optional<TaskId> find(std::string_view path) const;
   std::size_t edge_count() const { return needs_.size(); }
   // Bytes of heap this definition holds, for the memory budget.
@@ -176,11 +179,11 @@ class Workflow {
   std::string names_;
   std::vector<std::uint32_t> needs_at_, dependents_at_;  // task_count() + 1 each
   std::vector<TaskId> needs_, dependents_;
-  std::vector<std::uint32_t> members_at_;                // by group ordinal
+  std::vector<std::uint32_t> members_at_;  // by group ordinal
   std::vector<TaskId> members_;
-  std::vector<TaskId> groups_;                           // sorted group ids, their ordinal by position
+  std::vector<TaskId> groups_;  // sorted group ids, their ordinal by position
   std::vector<TaskId> roots_, finals_;
-  std::vector<std::uint32_t> by_path_;                   // task ids sorted by path hash, for find()
+  std::vector<std::uint32_t> by_path_;  // task ids sorted by path hash, for find()
   bool constrained_ = false;
 };
 
@@ -189,9 +192,9 @@ struct Diagnostic {
   std::string file;
   std::uint32_t line = 0, column = 0;  // from 1
   std::string pointer;                 // JSON pointer into the document
-  std::string code;                    // stable: unknown_field, duplicate_key, cycle, wrong_type, ...
-  std::string message;                 // what was found, what was expected
-  std::string hint;                    // the nearest known name, the fix; may be empty
+  std::string code;     // stable: unknown_field, duplicate_key, cycle, wrong_type, ...
+  std::string message;  // what was found, what was expected
+  std::string hint;     // the nearest known name, the fix; may be empty
   bool warning = false;
 };
 
@@ -210,7 +213,8 @@ struct ParsedWorkflow {
 };
 
 // Reads a workflow file. JSON where the first byte that is not blank is `{`, else YAML 1.2 core.
-// `actions` are the names a task may use beside the built-in ones (shell http noop sleep gate workflow).
+// `actions` are the names a task may use beside the built-in ones (shell http noop sleep gate
+// workflow).
 ParsedWorkflow parse_workflow(std::string_view text, std::string_view file,
                               std::span<const std::string> actions = {},
                               const WorkflowLimits& limits = {});
@@ -218,7 +222,8 @@ ParsedWorkflow parse_workflow(std::string_view text, std::string_view file,
 // Checks what a caller gave against `inputs:` and fills defaults in. All violations in one message,
 // each with the input's name, what was found, what is expected. Errc::invalid_workflow.
 Result<Json> check_inputs(const Workflow& workflow, const Json& given);
-// `-i k=v`: reads v as the input's declared type ("12" -> 12 for an integer, "a,b"? no: JSON for arrays).
+// `-i k=v`: reads v as the input's declared type ("12" -> 12 for an integer, "a,b"? no: JSON for
+// arrays).
 Result<Json> read_input(const Workflow& workflow, std::string_view name, std::string_view text);
 
 // As the command line shows it: file:line:column, the line itself with a caret, the hint.

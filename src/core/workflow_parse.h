@@ -269,6 +269,7 @@ class WorkflowParser {
   void with_url(DocRef v, WithDraft&);
   void with_headers(DocRef v, WithDraft&);
   void with_expect(DocRef v, WithDraft&);
+  void with_redirects(DocRef v, WithDraft&);
   void with_until(DocRef v, WithDraft&);
   void with_on_timeout(DocRef v, WithDraft&);
   void with_form(DocRef v, WithDraft&);
@@ -300,7 +301,7 @@ class WorkflowParser {
   bool too_many_tasks_ = false, graph_known_ = false;
   std::vector<std::uint32_t> visited_;
   std::uint32_t visit_ = 0;
-  std::size_t visits_left_ = 20'000'000;
+  std::size_t visits_left_ = 100'000'000;
 };
 
 template <typename Target>

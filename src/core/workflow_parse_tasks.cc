@@ -137,7 +137,7 @@ void WorkflowParser::read_need(TaskId task, DocRef need) {
   if (other == task)
     return error("self_need", str("\"", name, "\" needs itself"), "take it out of the list");
   if (other == kNoTask) {
-    std::string hint = out_.full() ? "" : elsewhere(task, name);
+    std::string hint = out_.can_search(w.task_count()) ? elsewhere(task, name) : "";
     return error("unknown_task",
                  str("there is no task \"", name, "\"",
                      node.parent == kNoTask ? "" : str(" in the group ", w.path(node.parent))),

@@ -48,7 +48,8 @@ defaults:
 inputs: {day: {type: string}}
 tasks:
   a: {run: x}
-  b: {run: x, retry: {max_attempts: 5}, timeout: 10m, queue: small, priority: -1, env: {B: two, C: three}, resources: {}, recover: [], cwd: /tmp, shell: zsh}
+  b: {run: x, retry: {max_attempts: 5}, timeout: 10m, queue: small, priority: -1,
+      env: {B: two, C: three}, resources: {}, recover: [], cwd: /tmp, shell: zsh}
   c: {action: gate, with: {question: "?"}}
   g:
     defaults: {queue: inner, env: {A: other}, retry: {backoff: 1s}}
@@ -183,7 +184,12 @@ tasks:
   s: {action: sleep, with: {for: 10m}}
   w: {action: workflow, with: {file: child.yaml, inputs: {a: 1}}}
   v: {action: workflow, with: {file: child.yaml}}
-  f: {for_each: "${{ range(3) }}", max_parallel: 2, args: [x, "${{ item }}"], params: {n: "${{ index }}"}, recover: [{on: user, set: {n: "${{ params.n + 1 }}"}, max: 2, resume: scratch}]}
+  f:
+    for_each: "${{ range(3) }}"
+    max_parallel: 2
+    args: [x, "${{ item }}"]
+    params: {n: "${{ index }}"}
+    recover: [{on: user, set: {n: "${{ params.n + 1 }}"}, max: 2, resume: scratch}]
   h: {action: http, with: {url: "https://example.com"}, if: failure()}
 verdict: "tasks.h.state == 'completed' ? 'pass' : 'fail'"
 )");

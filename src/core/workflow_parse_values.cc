@@ -297,7 +297,8 @@ class ScopeNames : public TaskNames {
     const Workflow& w = builder_.workflow();
     std::vector<std::string_view> names;
     std::string other;
-    for (TaskId t = 0; !out_.full() && t < w.task_count(); ++t) {
+    bool search = out_.can_search(w.task_count());
+    for (TaskId t = 0; search && t < w.task_count(); ++t) {
       TaskId parent = w.node(t).parent;
       bool visible = parent == group;
       for (TaskId g = group; of.empty() && !visible && g != kNoTask; g = w.node(g).parent)
@@ -410,8 +411,8 @@ bool WorkflowParser::make_template(DocRef v, const Json& value, const ExprRules&
 
 void WorkflowParser::check_reads(const Expr& e, DocRef v, std::size_t offset,
                                  const ExprRules& rules, TaskDraft* task) {
-  static constexpr std::string_view kRunFields[] = {"id",      "name",       "workflow",
-                                                    "version", "started_at", "state"};
+  static constexpr std::string_view kRunFields[] = {"id",         "name",  "workflow",   "version",
+                                                    "started_at", "state", "created_at", "attempt"};
   for (const ExprRef& r : e.references()) {
     auto error = [&](std::string code, std::string message, std::string hint = {}) {
       error_in_text(v, offset + r.offset, std::move(code), std::move(message), std::move(hint));

@@ -13,8 +13,11 @@ struct WithTables {
   using P = WorkflowParser;
   using Draft = P::WithDraft;
   static constexpr P::Field<Draft> http[] = {
-      {"method", &P::with_method}, {"url", &P::with_url},       {"headers", &P::with_headers},
-      {"body", &P::with_any},      {"expect", &P::with_expect}, {"allow_private", &P::with_flag},
+      {"method", &P::with_method},       {"url", &P::with_url},
+      {"headers", &P::with_headers},     {"body", &P::with_any},
+      {"expect", &P::with_expect},       {"timeout", &P::with_duration},
+      {"redirects", &P::with_redirects}, {"allow_link_local", &P::with_flag},
+      {"ca_file", &P::with_text},
   };
   static constexpr P::Field<Draft> sleep[] = {
       {"for", &P::with_duration},
@@ -138,12 +141,23 @@ void WorkflowParser::with_expect(DocRef v, WithDraft&) {
   if (dynamic(v)) return;
   auto one = [&](DocRef e) {
     std::int64_t ignored = 0;
-    if (!dynamic(e)) integer(e, 100, 599, ignored);
+    if (dynamic(e)) return;
+    // "200-299": a range.
+    if (e.is_string() && e.text().size() == 7 && e.text()[3] == '-' &&
+        std::count_if(e.text().begin(), e.text().end(),
+                      [](char c) { return c >= '0' && c <= '9'; }) == 6)
+      return;
+    integer(e, 100, 599, ignored);
   };
   if (!v.is_array()) return one(v);
   if (v.size() == 0) out_.error(v, "missing_field", "`expect` is empty: no answer would do");
   for (DocRef e : v.elements())
     one(e);
+}
+
+void WorkflowParser::with_redirects(DocRef v, WithDraft&) {
+  std::int64_t ignored = 0;
+  if (!dynamic(v)) integer(v, 0, 20, ignored);
 }
 
 void WorkflowParser::with_until(DocRef v, WithDraft&) {

@@ -32,8 +32,8 @@ struct Engine::Impl {
   std::condition_variable wake, commit_wake;
   std::vector<Request> inbox;
   bool stopping = false;
-  bool sleeping = false;         // the loop waits on `wake`
-  std::unique_ptr<Flight> out;   // with the committer
+  bool sleeping = false;        // the loop waits on `wake`
+  std::unique_ptr<Flight> out;  // with the committer
   bool out_done = false;
   Status out_status;
   bool committer_stop = false;
@@ -98,7 +98,8 @@ void Engine::Impl::wait_for_work(std::unique_lock<std::mutex>& lock) {
     wake.wait_for(lock, std::chrono::seconds(30), ready);
   } else {
     auto wait = due - clock->now();
-    if (wait.count() > 0) wake.wait_for(lock, std::min<Duration>(wait, std::chrono::seconds(30)), ready);
+    if (wait.count() > 0)
+      wake.wait_for(lock, std::min<Duration>(wait, std::chrono::seconds(30)), ready);
   }
   sleeping = false;
 }
@@ -229,7 +230,8 @@ Result<WorkflowId> Engine::register_workflow(const Definition& d) {
     return {Errc::invalid_workflow, all};
   }
   Json links = Json::object();
-  for (const auto& [file, id] : d.children) links.set(file, id.value);
+  for (const auto& [file, id] : d.children)
+    links.set(file, id.value);
   RegisterWorkflow r;
   r.row.name = parsed.workflow->name;
   r.row.text = d.text;
@@ -325,10 +327,9 @@ Result<bool> Engine::wait_for_end(RunId run, Mono until) {
   };
   auto waiter = std::make_shared<Waiter>();
   auto future = waiter->ended.get_future();
-  (void)impl_->post({CallLoop{[run, waiter](Loop& l) {
-                       l.when_ended(run, [waiter] { waiter->tell(true); });
-                     }},
-                     {}});
+  (void)impl_->post(
+      {CallLoop{[run, waiter](Loop& l) { l.when_ended(run, [waiter] { waiter->tell(true); }); }},
+       {}});
   waiter.reset();
   if (until == Mono::max()) {
     future.wait();
@@ -342,8 +343,8 @@ Result<bool> Engine::wait_for_end(RunId run, Mono until) {
 
 std::uint64_t Engine::subscribe(RunId run, std::shared_ptr<Subscriber> subscriber) {
   std::uint64_t number = 0;
-  // Returns once every flight before it has landed: what the store has then, and what the subscriber is
-  // told from now on, leave no gap.
+  // Returns once every flight before it has landed: what the store has then, and what the
+  // subscriber is told from now on, leave no gap.
   auto landed = std::make_shared<std::promise<void>>();
   auto future = landed->get_future();
   bool taken = impl_->post({CallLoop{[&](Loop& l) {

@@ -1,13 +1,16 @@
 #pragma once
 // Engine: durable execution in one process. Commands in, decisions, one commit a batch, effects.
 //
-//   callers, workers --> inbox --> Loop::decide() --> Batch --> commit (own thread) --> Loop::settle()
-//                                  (one thread)                                        answers, assignments
+//   callers, workers --> inbox --> Loop::decide() --> Batch --> commit (own thread) -->
+//   Loop::settle()
+//                                  (one thread)                                        answers,
+//                                  assignments
 //
-// Everything that changes a run passes through the inbox. A caller is answered after the commit that
-// holds what it asked. While one batch is being committed the next is decided. Start-up is not special:
-// the loop reads open runs in steps while it works, and what was running is reconciled as it is read.
-// Thread-safe, save open() and stop(). Callbacks run on the engine's thread and must not block.
+// Everything that changes a run passes through the inbox. A caller is answered after the commit
+// that holds what it asked. While one batch is being committed the next is decided. Start-up is not
+// special: the loop reads open runs in steps while it works, and what was running is reconciled as
+// it is read. Thread-safe, save open() and stop(). Callbacks run on the engine's thread and must
+// not block.
 
 #include <cstdint>
 #include <functional>
@@ -27,33 +30,33 @@
 namespace pawl::engine {
 
 struct Options {
-  store::Store* store = nullptr;             // outlives the engine; ours alone while it runs
-  const Clock* clock = nullptr;              // null: the machine's
-  std::uint64_t seed = 0;                    // 0: from the kernel
+  store::Store* store = nullptr;  // outlives the engine; ours alone while it runs
+  const Clock* clock = nullptr;   // null: the machine's
+  std::uint64_t seed = 0;         // 0: from the kernel
   core::Limits limits;
   // Capacities of named resources. One that is not listed has default_resource slots.
   std::vector<std::pair<std::string, std::uint32_t>> resources;
   std::uint32_t default_resource = 1;
   std::function<Result<std::string>(std::string_view name)> secret;
   store::Retention retention;
-  std::size_t cache_bytes = 64u << 20;       // runs kept decoded in memory
-  std::vector<std::string> actions;          // names beside the built-in ones that files may use
+  std::size_t cache_bytes = 32u << 20;  // runs kept decoded in memory
+  std::vector<std::string> actions;     // names beside the built-in ones that files may use
 };
 
 // A workflow as it is registered: the file's text, and what its child files were registered as.
 struct Definition {
   std::string text;
-  std::string file;                          // path for messages and base_dir; "" none
+  std::string file;  // path for messages and base_dir; "" none
   std::vector<std::pair<std::string, WorkflowId>> children;
 };
 
 struct SubmitRequest {
   WorkflowId workflow;
-  Json inputs;                               // checked against the workflow's schema here
+  Json inputs;  // checked against the workflow's schema here
   std::string name, job;
-  Json labels;                               // object of strings, or null
+  Json labels;  // object of strings, or null
   std::int32_t priority = 0;
-  std::string idempotency_key;               // the same key and request give the same run
+  std::string idempotency_key;  // the same key and request give the same run
 };
 
 // What subscribers are told, after the commit.
@@ -110,8 +113,8 @@ class Engine final : public core::WorkerPort {
   struct Statistics {
     std::uint64_t commands = 0, commits = 0, runs_written = 0, tasks_ended = 0;
     std::uint64_t open_runs = 0, cached_runs = 0, queued = 0, cache_bytes = 0;
-    bool scanning = false;   // still reading what was open at start
-    Status trouble;          // the store's last error, while it lasts
+    bool scanning = false;  // still reading what was open at start
+    Status trouble;         // the store's last error, while it lasts
   };
   Statistics statistics();
 

@@ -311,7 +311,7 @@ Result<RunId> Bed::ask(decltype(Request::body) body) {
   auto answer = post(std::move(body));
   settle();
   for (int i = 0; !answer->has_value() && i < 50; ++i)
-    sleep();
+    wake();
   PAWL_ASSERT(answer->has_value());
   return **answer;
 }

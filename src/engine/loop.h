@@ -41,9 +41,9 @@ struct Entry {
   bool fresh = false;                              // not in the store yet
   bool touched = false;                            // changed since the last flight
   bool in_lru = false;
-  bool counted = false;               // its leases are counted in Resources
-  std::uint32_t bytes_kib = 0;        // what it adds to the cache
-  std::vector<std::uint32_t> leased;  // per lane, as counted in Resources; empty: none
+  std::uint32_t bytes_kib = 0;  // what it adds to the cache
+  // Of a constrained run: its leases per lane, as counted in Resources.
+  std::unique_ptr<std::vector<std::uint32_t>> leased;
 };
 
 struct Flight {

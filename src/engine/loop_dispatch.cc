@@ -62,12 +62,14 @@ void Loop::unlist(Entry& entry, std::uint32_t lane) {
 void Loop::count_resources(Entry& entry) {
   core::Run& run = *entry.run;
   if (!run.workflow().constrained()) return;
-  entry.leased.resize(run.lanes.size());
+  if (!entry.leased) entry.leased = std::make_unique<std::vector<std::uint32_t>>();
+  auto& leased = *entry.leased;
+  leased.resize(run.lanes.size());
   for (std::size_t i = 0; i < run.lanes.size(); ++i) {
     std::uint32_t now = is_final(run.state) ? 0 : run.lanes[i].leased;
-    if (entry.leased[i] == now) continue;
-    resources_.count(run.id, run.plan->lanes[i].resources, entry.leased[i], now);
-    entry.leased[i] = now;
+    if (leased[i] == now) continue;
+    resources_.count(run.id, run.plan->lanes[i].resources, leased[i], now);
+    leased[i] = now;
   }
 }
 

@@ -101,8 +101,8 @@ void Loop::drop(RunId id) {
   Entry* entry = find(id);
   if (!entry) return;
   core::Run& lost = *entry->run;
-  for (std::size_t i = 0; i < entry->leased.size(); ++i) {
-    resources_.count(id, lost.plan->lanes[i].resources, entry->leased[i], 0);
+  for (std::size_t i = 0; entry->leased && i < entry->leased->size(); ++i) {
+    resources_.count(id, lost.plan->lanes[i].resources, (*entry->leased)[i], 0);
   }
   if (!lost.key.empty()) keys_.release(Keys::name_of(lost), id);
   forget(id);

@@ -3,8 +3,8 @@
 //
 // A lane of the index gathers runs whose lanes are alike (queue, priority, resources). It holds one
 // entry a run, not one a task: the run itself knows its queued tasks, so a million queued runs cost
-// sixteen bytes each here. Lanes are ordered by priority, runs within one take turns: a run with ten
-// thousand queued tasks does not starve a run with one.
+// sixteen bytes each here. Lanes are ordered by priority, runs within one take turns: a run with
+// ten thousand queued tasks does not starve a run with one.
 
 #include <cstdint>
 #include <deque>

@@ -11,12 +11,11 @@ namespace pawl::engine {
 
 store::RunHeader header_of(const core::Run& run);
 
-// The write that brings the store from the run's last written state to this one; raises run.version and
-// clears what was dirty. Outputs above `inline_bytes` leave the run for payloads, by hash.
+// The write that brings the store from the run's last written state to this one; raises run.version
+// and clears what was dirty. Outputs above `inline_bytes` leave the run for payloads, by hash.
 store::RunWrite write_of(core::Run& run, bool insert, std::size_t inline_bytes);
 
-using PlanSource =
-    std::function<Result<std::shared_ptr<const core::Plan>>(WorkflowId workflow)>;
+using PlanSource = std::function<Result<std::shared_ptr<const core::Plan>>(WorkflowId workflow)>;
 Result<std::unique_ptr<core::Run>> run_of(const store::RunImage& image, const PlanSource& plans);
 
 }  // namespace pawl::engine

@@ -58,7 +58,8 @@ void ControlServer::stop() {
   thread_.join();
   ::unlink(str(directory_, "/", kControlSocket).c_str());
   listener_.reset();
-  for (auto& caller : callers_) caller->feed.reset();  // feeds belong to the engine, which goes next
+  for (auto& caller : callers_)
+    caller->feed.reset();  // feeds belong to the engine, which goes next
 }
 
 void ControlServer::loop() {
@@ -66,10 +67,12 @@ void ControlServer::loop() {
   while (true) {
     wanted.clear();
     wanted.push_back({wake_.get(), POLLIN, 0});
-    wanted.push_back({listener_.get(), static_cast<short>(callers_.size() < kMaxCallers ? POLLIN : 0), 0});
+    wanted.push_back(
+        {listener_.get(), static_cast<short>(callers_.size() < kMaxCallers ? POLLIN : 0), 0});
     for (const auto& caller : callers_) {
       bool behind = caller->socket.unsent() > 0;
-      wanted.push_back({caller->socket.fd(), static_cast<short>(POLLIN | (behind ? POLLOUT : 0)), 0});
+      wanted.push_back(
+          {caller->socket.fd(), static_cast<short>(POLLIN | (behind ? POLLOUT : 0)), 0});
       bool listen = caller->feed && caller->socket.unsent() < kSlowBytes;
       wanted.push_back({listen ? caller->feed->fd() : -1, POLLIN, 0});
     }
@@ -83,12 +86,14 @@ void ControlServer::loop() {
       return (news & POLLIN) && !feed(*caller);
     });
     if (wanted[1].revents != 0) accept();
-    watchers_ = static_cast<std::size_t>(std::count_if(
-        callers_.begin(), callers_.end(), [](const auto& caller) { return caller->feed != nullptr; }));
+    watchers_ = static_cast<std::size_t>(
+        std::count_if(callers_.begin(), callers_.end(),
+                      [](const auto& caller) { return caller->feed != nullptr; }));
   }
 }
 
-// What watchers have not heard yet, most of all that their run ended; who does not read now, misses it.
+// What watchers have not heard yet, most of all that their run ended; who does not read now, misses
+// it.
 void ControlServer::farewell() {
   for (auto& caller : callers_) {
     if (caller->feed && !feed(*caller)) continue;

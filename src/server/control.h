@@ -2,12 +2,14 @@
 // Control: the door to a data directory that a process owns. DATA/control.sock, one JSON a line:
 //
 //   {"method": "pause", "params": {"run_id": 7}}  -->  {"result": {...}}
-//                                                      {"error": {"code": "conflict", "message": "..."}}
-//   {"method": "watch", "params": {"run_id": 7, "logs": true}}  -->  {"result": {}}, then feed items
+//                                                      {"error": {"code": "conflict", "message":
+//                                                      "..."}}
+//   {"method": "watch", "params": {"run_id": 7, "logs": true}}  -->  {"result": {}}, then feed
+//   items
 //
-// So commands in a second terminal reach a run that `pawl run` carries in the first. One thread serves
-// all callers; a watcher that does not read is given a new snapshot when it does, and costs nobody
-// else anything.
+// So commands in a second terminal reach a run that `pawl run` carries in the first. One thread
+// serves all callers; a watcher that does not read is given a new snapshot when it does, and costs
+// nobody else anything.
 
 #include <atomic>
 #include <memory>
@@ -26,7 +28,8 @@ inline constexpr const char* kControlSocket = "control.sock";
 class ControlServer {
  public:
   // REQUIRES: the caller owns the directory, and `methods` outlives the server.
-  static Result<std::unique_ptr<ControlServer>> open(const std::string& directory, Methods& methods);
+  static Result<std::unique_ptr<ControlServer>> open(const std::string& directory,
+                                                     Methods& methods);
   ~ControlServer();
   // No more callers and calls; watchers stay connected until the destructor, so that a closed
   // connection means: the directory is free.

@@ -90,7 +90,8 @@ Snapshot take_snapshot(const core::Run& run) {
 // poll() waits for the run, for signals and for sockets alike.
 class EngineFeed::Queue final : public engine::Subscriber {
  public:
-  Queue(RunId run, bool logs) : run_(run), logs_(logs), wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+  Queue(RunId run, bool logs)
+      : run_(run), logs_(logs), wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
 
   void on_events(RunId run, const std::vector<core::Event>& events) override {
     if (run != run_) return;
@@ -181,12 +182,13 @@ int EngineFeed::fd() const { return queue_->fd(); }
 
 Status EngineFeed::snapshot() {
   std::shared_ptr<Snapshot> taken;
-  TRY(engine_.inspect(run_, [&](const core::Run& run) {
-    taken = std::make_shared<Snapshot>(take_snapshot(run));
-  }));
+  TRY(engine_.inspect(
+      run_, [&](const core::Run& run) { taken = std::make_shared<Snapshot>(take_snapshot(run)); }));
   next_seq_ = taken->next_seq;
   known_ = static_cast<std::uint32_t>(taken->states.size());
   paths_.clear();
+  for (const auto& task : taken->tasks)
+    attempts_[task.task] = task.attempt;
   pending_ = std::move(taken);
   return {};
 }
@@ -207,21 +209,9 @@ std::vector<FeedItem> EngineFeed::take() {
     item.snapshot = std::exchange(pending_, nullptr);
     items.push_back(std::move(item));
   }
-  for (auto& batch : taken.logs) {
-    FeedItem item;
-    item.kind = FeedKind::log;
-    item.task = batch.fence.task;
-    item.log = std::move(batch);
-    items.push_back(std::move(item));
-  }
-  for (auto& e : taken.events) {
-    if (e.seq < next_seq_) continue;
-    next_seq_ = e.seq + 1;
-    FeedItem item;
-    item.task = e.task;
-    item.event = std::move(e);
-    items.push_back(std::move(item));
-  }
+  for (auto& batch : taken.logs)
+    held_logs_[batch.fence.task].push_back(std::move(batch));
+  add_events(items, taken.events);
   for (auto& [task, progress] : taken.progress) {
     FeedItem item;
     item.kind = FeedKind::progress;
@@ -231,6 +221,46 @@ std::vector<FeedItem> EngineFeed::take() {
   }
   enrich(items);
   return items;
+}
+
+void EngineFeed::release_logs(std::vector<FeedItem>& items, TaskId task) {
+  auto held = held_logs_.find(task);
+  if (held == held_logs_.end()) return;
+  auto& batches = held->second;
+  auto due = std::stable_partition(batches.begin(), batches.end(), [&](const core::LogBatch& b) {
+    return b.fence.attempt <= attempts_[task];
+  });
+  for (auto batch = batches.begin(); batch != due; ++batch) {
+    FeedItem item;
+    item.kind = FeedKind::log;
+    item.task = task;
+    item.log = std::move(*batch);
+    items.push_back(std::move(item));
+  }
+  batches.erase(batches.begin(), due);
+  if (batches.empty()) held_logs_.erase(held);
+}
+
+// Lines stand between the event that began their attempt and the one that ended it.
+void EngineFeed::add_events(std::vector<FeedItem>& items, std::vector<core::Event>& events) {
+  for (auto& e : events) {
+    if (e.seq < next_seq_) continue;
+    next_seq_ = e.seq + 1;
+    if (e.kind == core::EventKind::task_state) {
+      release_logs(items, e.task);
+      if (e.task_state == core::TaskState::running) attempts_[e.task] = e.attempt;
+      if (core::is_final(e.task_state) && !held_logs_.contains(e.task)) attempts_.erase(e.task);
+    }
+    FeedItem item;
+    item.task = e.task;
+    item.event = std::move(e);
+    items.push_back(std::move(item));
+  }
+  std::vector<TaskId> waiting;
+  for (const auto& [task, batches] : held_logs_)
+    waiting.push_back(task);
+  for (TaskId task : waiting)
+    release_logs(items, task);
 }
 
 // One look at the run for a whole batch: names of tasks, and what gates ask.

@@ -2,9 +2,10 @@
 // Feed: one run as it happens, for whoever follows it: a snapshot first, then everything after it.
 //
 // The same items come from the engine in this process (EngineFeed) and over the control socket from
-// the one that owns the directory, so a view is written once. Events carry the path of their task and,
-// of a gate, its question. State changes are never lost: a reader too slow for the queue is given a
-// new snapshot instead. Progress is merged to the latest a task; of log lines the newest are kept.
+// the one that owns the directory, so a view is written once. Events carry the path of their task
+// and, of a gate, its question. State changes are never lost: a reader too slow for the queue is
+// given a new snapshot instead. Progress is merged to the latest a task; of log lines the newest
+// are kept.
 
 #include <cstdint>
 #include <deque>
@@ -31,10 +32,10 @@ struct LiveTask {
   Attempt attempt = 0;
   std::uint32_t max_attempts = 1;
   Time started = kNoTime, finished = kNoTime;
-  Time wake = kNever;            // of a retry, a sleep, a gate's timeout
-  RunId child;                   // of a `workflow` task
+  Time wake = kNever;  // of a retry, a sleep, a gate's timeout
+  RunId child;         // of a `workflow` task
   std::string error;
-  std::string question, preview; // of a gate
+  std::string question, preview;  // of a gate
   bool has_progress = false;
   core::Progress progress;
   std::vector<std::pair<std::string, double>> metrics;
@@ -48,13 +49,13 @@ struct Snapshot {
   core::Verdict verdict = core::Verdict::none;
   Time created = kNoTime, started = kNoTime, finished = kNoTime;
   std::string pause_reason, error;
-  std::uint64_t next_seq = 1;    // events before this one are in the snapshot
-  std::string states;            // a letter a task; see letter_of()
+  std::uint64_t next_seq = 1;  // events before this one are in the snapshot
+  std::string states;          // a letter a task; see letter_of()
   std::vector<LiveTask> tasks;
 };
 
-// 'a' + state; a capital for what only holds other tasks (groups, fan-outs), '-' for rows of a fan-out
-// that was expanded anew.
+// 'a' + state; a capital for what only holds other tasks (groups, fan-outs), '-' for rows of a
+// fan-out that was expanded anew.
 char letter_of(core::TaskState state, bool holds_others);
 Snapshot take_snapshot(const core::Run& run);
 LiveTask live_task(const core::Run& run, TaskId task);
@@ -64,12 +65,12 @@ enum class FeedKind : std::uint8_t { snapshot, grown, event, log, progress, clos
 struct FeedItem {
   FeedKind kind = FeedKind::event;
   std::shared_ptr<const Snapshot> snapshot;
-  std::string states;            // grown: letters of the tasks added at the end
+  std::string states;  // grown: letters of the tasks added at the end
   core::Event event;
-  std::string path;              // event, log, progress: of the task
+  std::string path;                      // event, log, progress: of the task
   std::shared_ptr<const LiveTask> live;  // event: the task now, where people would look at it
   core::LogBatch log;
-  TaskId task = kNoTask;         // log, progress
+  TaskId task = kNoTask;  // log, progress
   core::Progress progress;
 };
 Json item_to_json(const FeedItem& item);
@@ -78,7 +79,7 @@ Result<FeedItem> item_from_json(const Json& json);
 class Feed {
  public:
   virtual ~Feed() = default;
-  virtual int fd() const = 0;              // readable when take() has something
+  virtual int fd() const = 0;                // readable when take() has something
   virtual std::vector<FeedItem> take() = 0;  // without waiting
 };
 
@@ -95,6 +96,8 @@ class EngineFeed final : public Feed {
   EngineFeed(engine::Engine& engine, RunId run) : engine_(engine), run_(run) {}
   Status snapshot();
   void enrich(std::vector<FeedItem>& items);
+  void release_logs(std::vector<FeedItem>& items, TaskId task);
+  void add_events(std::vector<FeedItem>& items, std::vector<core::Event>& events);
 
   engine::Engine& engine_;
   RunId run_;
@@ -102,8 +105,11 @@ class EngineFeed final : public Feed {
   std::uint64_t subscription_ = 0;
   std::shared_ptr<const Snapshot> pending_;  // to be handed out first
   std::uint64_t next_seq_ = 1;
-  std::uint32_t known_ = 0;                  // tasks the reader knows of
+  std::uint32_t known_ = 0;  // tasks the reader knows of
   std::unordered_map<TaskId, std::string> paths_;
+  // Lines may be here before the commit that says their attempt runs; they are told after it.
+  std::unordered_map<TaskId, Attempt> attempts_;
+  std::unordered_map<TaskId, std::vector<core::LogBatch>> held_logs_;
 };
 
 }  // namespace pawl::server

@@ -58,7 +58,8 @@ Json live_json(const LiveTask& t) {
   if (t.has_progress) j.set("progress", progress_json(t.progress));
   if (!t.metrics.empty()) {
     Json metrics = Json::object();
-    for (const auto& [name, value] : t.metrics) metrics.set(name, value);
+    for (const auto& [name, value] : t.metrics)
+      metrics.set(name, value);
     j.set("metrics", metrics);
   }
   return j;
@@ -102,7 +103,8 @@ Json snapshot_json(const Snapshot& s) {
   if (!s.error.empty()) j.set("error", s.error);
   j.set("next_seq", s.next_seq).set("states", s.states);
   Json tasks = Json::array();
-  for (const auto& t : s.tasks) tasks.push(live_json(t));
+  for (const auto& t : s.tasks)
+    tasks.push(live_json(t));
   j.set("tasks", std::move(tasks));
   return j;
 }
@@ -124,7 +126,8 @@ Snapshot snapshot_of(const Json& j) {
   s.next_seq = static_cast<std::uint64_t>(int_of(j["next_seq"]));
   s.states = text_of(j["states"]);
   if (j["tasks"].is_array()) {
-    for (const auto& t : j["tasks"].as_array()) s.tasks.push_back(live_of(t));
+    for (const auto& t : j["tasks"].as_array())
+      s.tasks.push_back(live_of(t));
   }
   return s;
 }
@@ -190,7 +193,7 @@ FeedItem log_of(const Json& j) {
   if (!j["lines"].is_array()) return item;
   for (const auto& l : j["lines"].as_array()) {
     auto name = text_of(l["stream"]);
-    auto stream = name == "err" ? core::Stream::err
+    auto stream = name == "err"    ? core::Stream::err
                   : name == "pawl" ? core::Stream::pawl
                                    : core::Stream::out;
     item.log.lines.push_back({time_of(l["time"], kNoTime), stream, text_of(l["text"])});
@@ -206,14 +209,22 @@ Json item_to_json(const FeedItem& item) {
     case FeedKind::snapshot:
       j.set("event", "snapshot").set("run", snapshot_json(*item.snapshot));
       break;
-    case FeedKind::grown: j.set("event", "grown").set("states", item.states); break;
-    case FeedKind::event: put_event(j, item); break;
-    case FeedKind::log: put_log(j, item); break;
+    case FeedKind::grown:
+      j.set("event", "grown").set("states", item.states);
+      break;
+    case FeedKind::event:
+      put_event(j, item);
+      break;
+    case FeedKind::log:
+      put_log(j, item);
+      break;
     case FeedKind::progress:
       j.set("event", "progress").set("task", item.path).set("id", item.task);
       j.set("progress", progress_json(item.progress));
       break;
-    case FeedKind::closed: j.set("event", "closed"); break;
+    case FeedKind::closed:
+      j.set("event", "closed");
+      break;
   }
   return j;
 }

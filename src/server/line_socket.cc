@@ -52,7 +52,8 @@ Result<UniqueFd> connect_at(const std::string& directory, const std::string& nam
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return errno_error("open a socket for", directory, errno);
   if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    return {Errc::unavailable, str("connect to ", directory, "/", name, ": ", std::strerror(errno))};
+    return {Errc::unavailable,
+            str("connect to ", directory, "/", name, ": ", std::strerror(errno))};
   }
   ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
   return fd;
@@ -137,7 +138,8 @@ Result<std::string> LineSocket::receive() {
     if (auto line = next_line()) return std::move(*line);
     if (!alive) return {Errc::unavailable, "the process that owns the directory went away"};
     pollfd wanted{fd_.get(), POLLIN, 0};
-    if (::poll(&wanted, 1, -1) < 0 && errno != EINTR) return errno_error("wait for", "answer", errno);
+    if (::poll(&wanted, 1, -1) < 0 && errno != EINTR)
+      return errno_error("wait for", "answer", errno);
     alive = fill();
   }
 }

@@ -14,7 +14,8 @@
 
 namespace pawl::server {
 
-// REQUIRES: the caller owns the directory; a socket left there by an owner that is gone is replaced.
+// REQUIRES: the caller owns the directory; a socket left there by an owner that is gone is
+// replaced.
 Result<UniqueFd> listen_at(const std::string& directory, const std::string& name);
 // Error: unavailable, where nobody listens.
 Result<UniqueFd> connect_at(const std::string& directory, const std::string& name);

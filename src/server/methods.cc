@@ -81,8 +81,8 @@ Result<Json> approve(Methods& m, const Json& params) {
 
 Result<Json> reject(Methods& m, const Json& params) {
   auto run = TRY(run_of(params));
-  TRY(m.engine.reject(run, {text_of(params, "task"), text_of(params, "by"),
-                            text_of(params, "message")}));
+  TRY(m.engine.reject(
+      run, {text_of(params, "task"), text_of(params, "by"), text_of(params, "message")}));
   return m.brief(run);
 }
 
@@ -99,7 +99,8 @@ Result<Json> why(Methods& m, const Json& params) {
   auto situation = m.engine.situation(run);
   Json out = Json::array();
   TRY(m.engine.inspect(run, [&](const core::Run& r) {
-    for (const auto& w : core::why_all(r, situation, m.clock.now())) out.push(core::why_to_json(w));
+    for (const auto& w : core::why_all(r, situation, m.clock.now()))
+      out.push(core::why_to_json(w));
   }));
   return out;
 }
@@ -111,9 +112,9 @@ struct Method {
   Result<Json> (*call)(Methods&, const Json&);
 };
 constexpr Method kMethods[] = {
-    {"ping", ping},     {"submit", submit},   {"pause", pause},     {"resume", resume},
-    {"cancel", cancel}, {"retry", retry},     {"recover", recover}, {"approve", approve},
-    {"reject", reject}, {"show", show},       {"why", why},
+    {"ping", ping},     {"submit", submit}, {"pause", pause},     {"resume", resume},
+    {"cancel", cancel}, {"retry", retry},   {"recover", recover}, {"approve", approve},
+    {"reject", reject}, {"show", show},     {"why", why},
 };
 
 }  // namespace
@@ -154,7 +155,8 @@ Json bundle_to_json(const Bundle& bundle) {
   Json out = Json::array();
   for (const auto& file : bundle.files) {
     Json children = Json::object();
-    for (const auto& [written, index] : file.children) children.set(written, index);
+    for (const auto& [written, index] : file.children)
+      children.set(written, index);
     Json j = Json::object();
     j.set("file", file.file).set("text", file.text).set("children", std::move(children));
     out.push(std::move(j));

@@ -1,9 +1,11 @@
 #pragma once
-// What can be asked of the process that owns a data directory: a method's name and JSON in, JSON out.
+// What can be asked of the process that owns a data directory: a method's name and JSON in, JSON
+// out.
 //
 // The command line calls these directly where it owns the directory itself, and through the control
-// socket where another process does; both ways are the same code, so they answer alike. Every change
-// answers with where it left the run: {"run_id", "workflow", "name", "state", "verdict", ...}.
+// socket where another process does; both ways are the same code, so they answer alike. Every
+// change answers with where it left the run: {"run_id", "workflow", "name", "state", "verdict",
+// ...}.
 
 #include <string>
 #include <string_view>

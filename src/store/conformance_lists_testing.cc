@@ -14,20 +14,23 @@ using core::Verdict;
 
 std::uint32_t set_of(std::initializer_list<RunState> states) {
   std::uint32_t out = 0;
-  for (auto state : states) out |= 1u << static_cast<unsigned>(state);
+  for (auto state : states)
+    out |= 1u << static_cast<unsigned>(state);
   return out;
 }
 
 std::uint32_t set_of(std::initializer_list<Verdict> verdicts) {
   std::uint32_t out = 0;
-  for (auto verdict : verdicts) out |= 1u << static_cast<unsigned>(verdict);
+  for (auto verdict : verdicts)
+    out |= 1u << static_cast<unsigned>(verdict);
   return out;
 }
 
 // 3,000 runs of three workflows in every state, with jobs and labels here and there.
 std::vector<RunHeader> fill(Store& store) {
   Batch batch;
-  batch.workflows = {test_workflow(1, "etl"), test_workflow(2, "etl", 2), test_workflow(3, "train")};
+  batch.workflows = {test_workflow(1, "etl"), test_workflow(2, "etl", 2),
+                     test_workflow(3, "train")};
   std::vector<RunHeader> headers;
   Random random(3);
   for (std::int64_t id = 1; id <= 3000; ++id) {
@@ -64,7 +67,8 @@ void expect_list(Store& store, const std::vector<RunHeader>& headers, RunFilter 
   for (;;) {
     auto page = store.list_runs(filter);
     ASSERT_TRUE(page.ok()) << page.error().message;
-    for (const auto& row : *page) paged.push_back(row.header.id.value);
+    for (const auto& row : *page)
+      paged.push_back(row.header.id.value);
     if (page->size() < 73) break;
     filter.before = page->back().header.id;
   }

@@ -31,7 +31,8 @@ void logs_append_and_query(const Backend& backend) {
   StoreUnderTest store(backend);
   EXPECT_TRUE(store->read_logs({.run = RunId(1)})->empty());
   must_commit(*store, batch_of({new_run(1), new_run(2)}));
-  auto batch = logs_of({log_chunk(1, 0, 1, 0, 5), log_chunk(1, 2, 1, 0, 3), log_chunk(2, 0, 1, 0, 2)});
+  auto batch =
+      logs_of({log_chunk(1, 0, 1, 0, 5), log_chunk(1, 2, 1, 0, 3), log_chunk(2, 0, 1, 0, 2)});
   batch.runs = {next_version(new_run(1))};  // together with state
   must_commit(*store, batch);
   must_commit(*store, logs_of({log_chunk(1, 0, 2, 0, 4), log_chunk(1, 0, 1, 5, 2)}));
@@ -47,7 +48,8 @@ void logs_append_and_query(const Backend& backend) {
     EXPECT_EQ(flat(*store->read_logs(
                   {.run = RunId(1), .task = 0, .attempt = 1, .from_line = 2, .limit = 4})),
               lines(1, 0, 1, 2, 4));
-    EXPECT_TRUE(store->read_logs({.run = RunId(1), .task = 0, .attempt = 1, .from_line = 7})->empty());
+    EXPECT_TRUE(
+        store->read_logs({.run = RunId(1), .task = 0, .attempt = 1, .from_line = 7})->empty());
     EXPECT_TRUE(store->read_logs({.run = RunId(3)})->empty());
   }
   EXPECT_EQ((*store->load_run(RunId(1)))->header.version, 2u);
@@ -90,7 +92,8 @@ void many_small_chunks(const Backend& backend) {
       ASSERT_TRUE(store->idle().ok());
     }
   }
-  for (int i = 0; i < 10; ++i) ASSERT_TRUE(store->idle().ok());
+  for (int i = 0; i < 10; ++i)
+    ASSERT_TRUE(store->idle().ok());
   must_commit(*store, logs_of({log_chunk(1, 0, 1, 3000, 7)}));
   ASSERT_TRUE(store->idle().ok());
   store.reopen();
@@ -109,7 +112,8 @@ void many_small_chunks(const Backend& backend) {
   expect_sound(*store);
 }
 
-// -- Retention ---------------------------------------------------------------------------------------
+// -- Retention
+// ---------------------------------------------------------------------------------------
 
 constexpr auto kHour = std::chrono::hours(1);
 
@@ -178,8 +182,8 @@ void purge_leaves_open_runs_and_parents(const Backend& backend) {
   child.header.parent = RunId(2);
   auto ended_child = finished_run(3001, kTestStart);
   ended_child.header.parent = RunId(3);
-  must_commit(*store, batch_of({new_run(1), finished_run(2, kTestStart), finished_run(3, kTestStart),
-                                child, ended_child}));
+  must_commit(*store, batch_of({new_run(1), finished_run(2, kTestStart),
+                                finished_run(3, kTestStart), child, ended_child}));
   Retention retention{.keep = kHour};
   EXPECT_EQ(purge_all(*store, kTestStart + 5 * kHour, retention), 2u);
   EXPECT_EQ(all_ids(*store), (std::vector<std::int64_t>{3000, 2, 1}));
@@ -221,7 +225,8 @@ void purge_in_steps(const Backend& backend) {
   EXPECT_EQ(purge_all(*store, now, retention), 2475u - 200u);
   EXPECT_EQ(all_ids(*store).size(), 25u);
   EXPECT_EQ(*store->purge(now, retention), 0u);
-  for (int i = 0; i < 20; ++i) ASSERT_TRUE(store->idle().ok());
+  for (int i = 0; i < 20; ++i)
+    ASSERT_TRUE(store->idle().ok());
   expect_sound(*store);
 }
 

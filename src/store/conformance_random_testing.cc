@@ -1,5 +1,6 @@
 // Seeded random sequences of everything the seam offers, each answer compared with the in-memory
-// store's. Valid and refused batches are mixed; a case counts what it did, so that it cannot pass idly.
+// store's. Valid and refused batches are mixed; a case counts what it did, so that it cannot pass
+// idly.
 
 #include <gtest/gtest.h>
 
@@ -27,12 +28,21 @@ class Sequence {
 
   void step() {
     switch (random_.below(12)) {
-      case 0: store_.reopen(); break;
-      case 1: purge(); break;
-      case 2: ASSERT_TRUE(store_->idle().ok()); break;
-      default: commit(); break;
+      case 0:
+        store_.reopen();
+        break;
+      case 1:
+        purge();
+        break;
+      case 2:
+        ASSERT_TRUE(store_->idle().ok());
+        break;
+      default:
+        commit();
+        break;
     }
-    for (int i = 0; i < 3; ++i) look();
+    for (int i = 0; i < 3; ++i)
+      look();
   }
   void finish() { expect_sound(*store_); }
 
@@ -42,14 +52,13 @@ class Sequence {
   std::int64_t some_id() { return 1 + static_cast<std::int64_t>(random_.below(40)) * 97; }
   bool chance(std::uint64_t percent) { return random_.below(100) < percent; }
   Time some_time() { return kTestStart + std::chrono::minutes(random_.below(600)); }
-  std::string some_bytes() {
-    return random_bytes(random_, chance(3) ? 9000 : random_.below(200));
-  }
+  std::string some_bytes() { return random_bytes(random_, chance(3) ? 9000 : random_.below(200)); }
 
   void commit() {
     Batch batch;
     auto versions = versions_;
-    for (auto n = random_.below(12); n > 0; --n) batch.runs.push_back(write_of(versions));
+    for (auto n = random_.below(12); n > 0; --n)
+      batch.runs.push_back(write_of(versions));
     if (chance(2)) batch.workflows.push_back(test_workflow(3, "there already"));
     if (chance(15) && some_run() != 0) {
       batch.keys.push_back({str("key ", random_.below(20)), RunId(some_run()), "f", some_time()});
@@ -70,7 +79,8 @@ class Sequence {
       return;
     }
     versions_ = std::move(versions);
-    for (const auto& chunk : batch.logs) lines += static_cast<int>(chunk.lines.size());
+    for (const auto& chunk : batch.logs)
+      lines += static_cast<int>(chunk.lines.size());
     ++commits;
   }
 
@@ -101,7 +111,8 @@ class Sequence {
     if (chance(20)) h.labels = str(R"({"k":"v)", id % 3, R"("})");
     write.fixed = some_bytes();
     write.state = some_bytes();
-    if (chance(20)) write.segments.push_back({static_cast<std::uint32_t>(random_.below(4)), some_bytes()});
+    if (chance(20))
+      write.segments.push_back({static_cast<std::uint32_t>(random_.below(4)), some_bytes()});
     if (chance(20)) write.cells.push_back({static_cast<TaskId>(random_.below(9)), some_bytes()});
     if (chance(20)) {
       auto first = h.version * 10;
@@ -141,8 +152,12 @@ class Sequence {
   void look() {
     RunId run(chance(80) ? some_run() : some_id());
     switch (random_.below(6)) {
-      case 0: compare_run(run); break;
-      case 1: compare_list(); break;
+      case 0:
+        compare_run(run);
+        break;
+      case 1:
+        compare_list();
+        break;
       case 2: {
         RunId after(static_cast<std::int64_t>(random_.below(4000)));
         auto limit = static_cast<std::uint32_t>(1 + random_.below(30));
@@ -171,7 +186,9 @@ class Sequence {
         EXPECT_EQ(*model_->read_payload(run, hash), *store_->read_payload(run, hash));
         break;
       }
-      default: EXPECT_EQ(*model_->last_run_id(), *store_->last_run_id()); break;
+      default:
+        EXPECT_EQ(*model_->last_run_id(), *store_->last_run_id());
+        break;
     }
   }
 
@@ -236,7 +253,8 @@ void random_sequences(const Backend& backend) {
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE(str("seed ", seed));
     Sequence sequence(backend, seed);
-    for (int i = 0; i < 150 && !testing::Test::HasFailure(); ++i) sequence.step();
+    for (int i = 0; i < 150 && !testing::Test::HasFailure(); ++i)
+      sequence.step();
     sequence.finish();
     EXPECT_GT(sequence.commits, 50);
     conflicts += sequence.conflicts;

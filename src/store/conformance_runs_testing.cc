@@ -1,4 +1,5 @@
-// Cases on runs: what is written is read, versions guard, batches are whole, start-up finds the open.
+// Cases on runs: what is written is read, versions guard, batches are whole, start-up finds the
+// open.
 
 #include <gtest/gtest.h>
 
@@ -129,7 +130,11 @@ void wrong_version_rolls_back(const Backend& backend) {
   expect_refused(store, batch_of({next_version(new_run(2)), stale}), 1);
   auto ahead = next_version(next_version(next_version(new_run(1))));
   expect_refused(store, batch_of({next_version(new_run(2)), ahead}), 1);
-  expect_image(*store, [&] { auto w = good; w.fixed = ""; return w; }());
+  expect_image(*store, [&] {
+    auto w = good;
+    w.fixed = "";
+    return w;
+  }());
   auto untouched = new_run(2);
   expect_image(*store, untouched);
   must_commit(*store, batch_of({next_version(good), next_version(untouched)}));
@@ -363,7 +368,8 @@ void readers_see_whole_commits(const Backend& backend) {
     }
   }
   stop = true;
-  for (auto& reader : readers) reader.join();
+  for (auto& reader : readers)
+    reader.join();
 }
 
 }  // namespace

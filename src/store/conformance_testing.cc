@@ -90,7 +90,8 @@ std::string random_bytes(Random& random, std::size_t size) {
     auto bits = random.next();
     std::memcpy(out.data() + at, &bits, 8);
   }
-  for (; at < size; ++at) out[at] = static_cast<char>(random.next());
+  for (; at < size; ++at)
+    out[at] = static_cast<char>(random.next());
   return out;
 }
 
@@ -151,13 +152,15 @@ void expect_image(Store& store, const RunWrite& wanted) {
 
 std::vector<std::int64_t> ids(const std::vector<RunRow>& rows) {
   std::vector<std::int64_t> out;
-  for (const auto& row : rows) out.push_back(row.header.id.value);
+  for (const auto& row : rows)
+    out.push_back(row.header.id.value);
   return out;
 }
 
 std::vector<std::int64_t> ids(const std::vector<RunImage>& images) {
   std::vector<std::int64_t> out;
-  for (const auto& image : images) out.push_back(image.header.id.value);
+  for (const auto& image : images)
+    out.push_back(image.header.id.value);
   return out;
 }
 
@@ -167,8 +170,8 @@ std::vector<std::string> flat(const std::vector<LogChunk>& chunks) {
     for (std::size_t i = 0; i < chunk.lines.size(); ++i) {
       const auto& line = chunk.lines[i];
       out.push_back(str(chunk.task, "/", chunk.attempt, "/", chunk.first_line + i, "/",
-                        static_cast<int>(line.stream), "/",
-                        line.time.time_since_epoch().count(), "/", line.text));
+                        static_cast<int>(line.stream), "/", line.time.time_since_epoch().count(),
+                        "/", line.text));
     }
   }
   return out;
@@ -177,7 +180,8 @@ std::vector<std::string> flat(const std::vector<LogChunk>& chunks) {
 void expect_sound(Store& store) {
   auto findings = store.check();
   ASSERT_TRUE(findings.ok()) << findings.error().message;
-  for (const auto& finding : *findings) ADD_FAILURE() << finding;
+  for (const auto& finding : *findings)
+    ADD_FAILURE() << finding;
 }
 
 }  // namespace pawl::store

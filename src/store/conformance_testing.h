@@ -1,6 +1,6 @@
 #pragma once
-// One suite for every store. A store passes if each case holds for it; a case knows the seam only, so
-// that a store on another database runs the same cases unchanged:
+// One suite for every store. A store passes if each case holds for it; a case knows the seam only,
+// so that a store on another database runs the same cases unchanged:
 //
 //   INSTANTIATE over conformance_cases() x {Backend{"memory", ...}, Backend{"sqlite", ...}}
 
@@ -64,7 +64,8 @@ std::vector<ConformanceCase> log_cases();
 std::vector<ConformanceCase> retention_cases();
 std::vector<ConformanceCase> random_cases();
 
-// -- Values ------------------------------------------------------------------------------------------
+// -- Values
+// ------------------------------------------------------------------------------------------
 
 // The instant that values are counted from: some hour of 2023.
 inline constexpr Time kTestStart{Duration{1'700'000'000'000'000}};

@@ -37,11 +37,16 @@ class MemoryStore : public Store {
     std::unique_lock lock(mutex_);
     TRY(check_runs(batch));
     TRY(check_rows(batch));
-    for (const auto& write : batch.runs) apply(write);
-    for (const auto& row : batch.workflows) workflows_[row.id] = row;
-    for (const auto& key : batch.keys) keys_[key.key] = key;
-    for (const auto& chunk : batch.logs) append(chunk);
-    for (const auto& [name, value] : batch.meta) meta_[name] = value;
+    for (const auto& write : batch.runs)
+      apply(write);
+    for (const auto& row : batch.workflows)
+      workflows_[row.id] = row;
+    for (const auto& key : batch.keys)
+      keys_[key.key] = key;
+    for (const auto& chunk : batch.logs)
+      append(chunk);
+    for (const auto& [name, value] : batch.meta)
+      meta_[name] = value;
     return {};
   }
 
@@ -211,7 +216,7 @@ class MemoryStore : public Store {
       auto seen = versions.find(header.id);
       auto stored = runs_.find(header.id);
       bool present = seen != versions.end() || stored != runs_.end();
-      auto version = seen != versions.end()    ? seen->second
+      auto version = seen != versions.end()  ? seen->second
                      : stored != runs_.end() ? stored->second.header.version
                                              : 0;
       if (write.insert && present) {
@@ -239,7 +244,8 @@ class MemoryStore : public Store {
   Status check_rows(const Batch& batch) const {
     std::set<WorkflowId> ids;
     std::set<std::pair<std::string, std::int32_t>> names;
-    for (const auto& [id, row] : workflows_) names.emplace(row.name, row.version);
+    for (const auto& [id, row] : workflows_)
+      names.emplace(row.name, row.version);
     for (const auto& row : batch.workflows) {
       if (workflows_.count(row.id) || !ids.insert(row.id).second ||
           !names.emplace(row.name, row.version).second) {
@@ -250,8 +256,8 @@ class MemoryStore : public Store {
     std::set<std::string> keys;
     for (const auto& key : batch.keys) {
       if (keys_.count(key.key) || !keys.insert(key.key).second) {
-        return Error{Errc::conflict,
-                     str("cannot insert the idempotency key of run ", key.run.value, ": it exists")};
+        return Error{Errc::conflict, str("cannot insert the idempotency key of run ", key.run.value,
+                                         ": it exists")};
       }
     }
     return {};
@@ -269,10 +275,14 @@ class MemoryStore : public Store {
       run.header.labels = std::move(previous.labels);
     }
     run.state = write.state;
-    for (const auto& segment : write.segments) run.segments[segment.number] = segment.bytes;
-    for (const auto& cell : write.cells) run.cells[cell.task] = cell.bytes;
-    for (const auto& chunk : write.events) run.events[chunk.first_seq] = chunk;
-    for (const auto& payload : write.payloads) run.payloads.emplace(payload.hash, payload.bytes);
+    for (const auto& segment : write.segments)
+      run.segments[segment.number] = segment.bytes;
+    for (const auto& cell : write.cells)
+      run.cells[cell.task] = cell.bytes;
+    for (const auto& chunk : write.events)
+      run.events[chunk.first_seq] = chunk;
+    for (const auto& payload : write.payloads)
+      run.payloads.emplace(payload.hash, payload.bytes);
     last_run_ = std::max(last_run_, write.header.id);
   }
 
@@ -287,8 +297,10 @@ class MemoryStore : public Store {
 
   static RunImage image(const MemoryRun& run) {
     RunImage out{run.header, run.fixed, run.state, {}, {}};
-    for (const auto& [number, bytes] : run.segments) out.segments.push_back({number, bytes});
-    for (const auto& [task, bytes] : run.cells) out.cells.push_back({task, bytes});
+    for (const auto& [number, bytes] : run.segments)
+      out.segments.push_back({number, bytes});
+    for (const auto& [task, bytes] : run.cells)
+      out.cells.push_back({task, bytes});
     return out;
   }
 

@@ -1,10 +1,10 @@
 #pragma once
 // Store: the seam under the engine. One suite (store/conformance.h) holds for every implementation.
 //
-// The run is the aggregate: the engine hands over whole images and changed parts, encoded by core, and
-// the store writes each changed row once, all of a batch in one transaction, durable when commit()
-// returns. The store knows columns for finding runs; everything else of a run is opaque bytes that it
-// guards with a checksum: damage is refused as Errc::corrupt, never decoded.
+// The run is the aggregate: the engine hands over whole images and changed parts, encoded by core,
+// and the store writes each changed row once, all of a batch in one transaction, durable when
+// commit() returns. The store knows columns for finding runs; everything else of a run is opaque
+// bytes that it guards with a checksum: damage is refused as Errc::corrupt, never decoded.
 //
 //   runs      a row a run: header columns + state bytes (rows of up to kSegment tasks, event tail)
 //   segments  (run, n): task rows n*kSegment.. of large runs
@@ -13,8 +13,8 @@
 //   payloads  (run, hash): inputs and outputs above 64 KiB
 //   logs      (run, task, attempt, first_line): compressed chunks, in a file of their own
 //
-// Threads: commit(), purge() and migrate() belong to one writer at a time. Readers may be called from
-// any thread at any time and see committed state only.
+// Threads: commit(), purge() and migrate() belong to one writer at a time. Readers may be called
+// from any thread at any time and see committed state only.
 
 #include <cstdint>
 #include <functional>
@@ -35,21 +35,21 @@ namespace pawl::store {
 // What lists, filters and start-up need to know of a run without decoding its state.
 struct RunHeader {
   RunId id;
-  std::uint64_t version = 0;      // grows by one with every write of this run
+  std::uint64_t version = 0;  // grows by one with every write of this run
   WorkflowId workflow;
   core::RunState state = core::RunState::pending;
   core::Verdict verdict = core::Verdict::none;
-  bool open = true;               // not in a final state
-  bool constrained = false;       // holds or waits for a resource or a concurrency key
+  bool open = true;          // not in a final state
+  bool constrained = false;  // holds or waits for a resource or a concurrency key
   Time created = kNoTime, started = kNoTime, finished = kNoTime;
-  Time wake = kNever;             // earliest timer
-  RunId parent;                   // the run whose `workflow` task this is
-  RunId source;                   // the run this one was recovered from
+  Time wake = kNever;  // earliest timer
+  RunId parent;        // the run whose `workflow` task this is
+  RunId source;        // the run this one was recovered from
   std::uint32_t tasks = 0, tasks_done = 0, tasks_failed = 0;
   // Written at insertion, never changed:
-  std::string name;               // run_name rendered, for people
-  std::string job;                // the caller's own id; ""
-  std::string labels;             // JSON object text; ""
+  std::string name;    // run_name rendered, for people
+  std::string job;     // the caller's own id; ""
+  std::string labels;  // JSON object text; ""
 };
 
 struct Segment {
@@ -68,7 +68,7 @@ struct EventChunk {
 };
 
 struct Payload {
-  std::string hash;   // SHA-256, 64 hex digits
+  std::string hash;  // SHA-256, 64 hex digits
   std::string bytes;
 };
 
@@ -77,7 +77,7 @@ struct Payload {
 struct RunWrite {
   RunHeader header;
   bool insert = false;
-  std::string fixed;               // insert only: immutable bytes (inputs, options)
+  std::string fixed;  // insert only: immutable bytes (inputs, options)
   std::string state;
   std::vector<Segment> segments;   // upserts
   std::vector<Cell> cells;         // upserts
@@ -88,18 +88,18 @@ struct RunWrite {
 struct WorkflowRow {
   WorkflowId id;
   std::string name;
-  std::int32_t version = 0;    // 1, 2, ... within a name
-  std::string hash;            // SHA-256 of text and links
-  std::string text;            // the file as it was registered
-  std::string file;            // where it came from, for messages and base_dir
-  std::string links;           // JSON object: child file -> workflow id
+  std::int32_t version = 0;  // 1, 2, ... within a name
+  std::string hash;          // SHA-256 of text and links
+  std::string text;          // the file as it was registered
+  std::string file;          // where it came from, for messages and base_dir
+  std::string links;         // JSON object: child file -> workflow id
   Time created = kNoTime;
 };
 
 struct IdempotencyKey {
   std::string key;
   RunId run;
-  std::string fingerprint;     // SHA-256 of what was asked
+  std::string fingerprint;  // SHA-256 of what was asked
   Time created = kNoTime;
 };
 
@@ -113,9 +113,9 @@ struct LogChunk {
 
 struct Batch {
   std::vector<RunWrite> runs;
-  std::vector<WorkflowRow> workflows;      // inserts
-  std::vector<IdempotencyKey> keys;        // inserts
-  std::vector<LogChunk> logs;              // durable no later than the rest
+  std::vector<WorkflowRow> workflows;                     // inserts
+  std::vector<IdempotencyKey> keys;                       // inserts
+  std::vector<LogChunk> logs;                             // durable no later than the rest
   std::vector<std::pair<std::string, std::string>> meta;  // upserts of small settings
   bool empty() const {
     return runs.empty() && workflows.empty() && keys.empty() && logs.empty() && meta.empty();
@@ -131,13 +131,13 @@ struct RunImage {
 };
 
 struct RunFilter {
-  std::uint32_t states = 0xffffffff;     // bit set of 1 << RunState
+  std::uint32_t states = 0xffffffff;  // bit set of 1 << RunState
   std::uint32_t verdicts = 0xffffffff;
-  std::string workflow;                  // name; "" any
-  std::string job;                       // "" any
+  std::string workflow;  // name; "" any
+  std::string job;       // "" any
   std::vector<std::pair<std::string, std::string>> labels;
-  Time since = kNoTime;                  // created at or after
-  RunId before;                          // keyset cursor: ids below this; 0: from the newest
+  Time since = kNoTime;  // created at or after
+  RunId before;          // keyset cursor: ids below this; 0: from the newest
   std::uint32_t limit = 50;
 };
 
@@ -149,10 +149,10 @@ struct RunRow {
 
 struct LogQuery {
   RunId run;
-  TaskId task = kNoTask;        // kNoTask: all
-  Attempt attempt = 0;          // 0: all
-  std::uint64_t from_line = 0;  // with a task and an attempt
-  std::uint32_t limit = 10'000; // lines
+  TaskId task = kNoTask;         // kNoTask: all
+  Attempt attempt = 0;           // 0: all
+  std::uint64_t from_line = 0;   // with a task and an attempt
+  std::uint32_t limit = 10'000;  // lines
 };
 
 struct Retention {
@@ -162,11 +162,11 @@ struct Retention {
 };
 
 struct StoreInfo {
-  std::string engine;            // "sqlite 3.40.1"
-  std::string id;                // unique to this store, made when it was created
+  std::string engine;  // "sqlite 3.40.1"
+  std::string id;      // unique to this store, made when it was created
   std::int32_t schema = 0;
   std::uint64_t bytes = 0, wal_bytes = 0, log_bytes = 0;
-  std::uint64_t runs = 0;        // estimate
+  std::uint64_t runs = 0;  // estimate
 };
 
 class Store {
@@ -174,8 +174,8 @@ class Store {
   virtual ~Store() = default;
 
   // All or nothing, durable when it returns. Errors: conflict (a version), disk_full, io, corrupt,
-  // unavailable. After an error nothing of the batch is visible, save that for Errc::io the outcome may
-  // be unknown: the engine then reads the runs again.
+  // unavailable. After an error nothing of the batch is visible, save that for Errc::io the outcome
+  // may be unknown: the engine then reads the runs again.
   virtual Status commit(const Batch& batch) = 0;
 
   virtual Result<std::optional<RunImage>> load_run(RunId run) = 0;
@@ -198,8 +198,9 @@ class Store {
   virtual Result<std::optional<IdempotencyKey>> find_key(const std::string& key) = 0;
   virtual Result<std::optional<std::string>> meta(const std::string& name) = 0;
 
-  // Removes a bounded number of finished runs past retention, with all that belongs to them, and gives
-  // freed space back in small steps. Returns how many; call again while it returns max_runs_per_step.
+  // Removes a bounded number of finished runs past retention, with all that belongs to them, and
+  // gives freed space back in small steps. Returns how many; call again while it returns
+  // max_runs_per_step.
   virtual Result<std::uint32_t> purge(Time now, const Retention& retention) = 0;
   // Housekeeping when nothing else is to do (checkpoint of the WAL, incremental vacuum). Short.
   virtual Status idle() = 0;

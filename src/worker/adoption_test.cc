@@ -45,7 +45,8 @@ class EngineProcess {
   std::string line() {
     std::string text;
     char c;
-    while (::read(out_.get(), &c, 1) == 1 && c != '\n') text.push_back(c);
+    while (::read(out_.get(), &c, 1) == 1 && c != '\n')
+      text.push_back(c);
     return text;
   }
   void kill() {
@@ -82,7 +83,8 @@ class Adoption : public ::testing::Test {
   void TearDown() override {
     if (worker) worker->drain(Duration(0));
     worker.reset();
-    for (long pid : spawners_of(dir / "data")) EXPECT_TRUE(gone(pid));
+    for (long pid : spawners_of(dir / "data"))
+      EXPECT_TRUE(gone(pid));
   }
 
   TempDir dir;
@@ -119,16 +121,19 @@ TEST_F(Adoption, WhatEndedWhileNobodyWasThereIsOnDisk) {
   wait_for_file(in_run("ready"));
   engine->kill();
   let("go");
-  for (long pid : spawners_of(dir / "data")) ASSERT_TRUE(gone(pid));
+  for (long pid : spawners_of(dir / "data"))
+    ASSERT_TRUE(gone(pid));
   EXPECT_TRUE(file_exists(dir / "data/spool/7.0.1.1.job"));
   open();
   ASSERT_EQ(port.held.size(), 1u);
   const auto& seen = port.wait_for_end(fence_of(7));
   EXPECT_EQ(seen.last.exit_code, 3);
   ASSERT_EQ(seen.log.size(), 200000u);
-  for (std::size_t i = 0; i < seen.log.size(); ++i) ASSERT_EQ(seen.log[i].text, str(i + 1));
+  for (std::size_t i = 0; i < seen.log.size(); ++i)
+    ASSERT_EQ(seen.log[i].text, str(i + 1));
   worker->drain(Duration(0));
   worker.reset();
+  for (long pid : spawners_of(dir / "data")) ASSERT_TRUE(gone(pid));
   EXPECT_TRUE(list_dir(dir / "data/spool")->empty());
 }
 
@@ -151,9 +156,9 @@ TEST_F(Adoption, AnEndThatNobodyRecordedIsToldAgain) {
 
 TEST_F(Adoption, WithTheSpawnerItsChildrenDieAndOrphansAreFenced) {
   begin(script("sleep 300 & echo $! > grandchild; setsid sleep 300 & echo $! > escaped; ", ""));
-  const long task = std::atol(wait_for_file(in_run("ready")).c_str());
-  const long grandchild = std::atol(wait_for_file(in_run("grandchild")).c_str());
-  const long escaped = std::atol(wait_for_file(in_run("escaped")).c_str());
+  const long task = number(wait_for_file(in_run("ready")));
+  const long grandchild = number(wait_for_file(in_run("grandchild")));
+  const long escaped = number(wait_for_file(in_run("escaped")));
   engine->kill();
   kill_spawner();
   EXPECT_TRUE(gone(task));
@@ -168,7 +173,7 @@ TEST_F(Adoption, ALiveWorkerSeesItsSpawnerDie) {
   open();
   port.submit(shell_task(fence_of(7), "setsid sleep 300 & echo $!; exec sleep 300"));
   port.wait([&] { return !port.seen(fence_of(7)).log.empty(); });
-  const long escaped = std::atol(port.seen(fence_of(7)).log[0].text.c_str());
+  const long escaped = number(port.seen(fence_of(7)).log[0].text);
   kill_spawner();
   const auto& seen = port.wait_for_end(fence_of(7));
   EXPECT_EQ(seen.last.failure_class, FailureClass::lost);
@@ -190,7 +195,7 @@ TEST_F(Adoption, ASecondEngineIsToldWhoIsThere) {
 
 TEST_F(Adoption, RefusedAfterAdoptionMeansKilled) {
   begin(script("", ""));
-  const long task = std::atol(wait_for_file(in_run("ready")).c_str());
+  const long task = number(wait_for_file(in_run("ready")));
   engine->kill();
   open();
   port.refuse(fence_of(7));

@@ -45,14 +45,11 @@ void LiveAttempt::wait_for_turn() {
 
 void LiveAttempt::begin() {
   begun_ = true;
-  alive_at_ = owner_.clock().mono();
-  arm_attempt(attempt_timeout_);
-  arm_heartbeat();
   action_->start(assignment_);
 }
 
 void LiveAttempt::adopt(const actions::HeldProcess& held, Duration attempt, Duration heartbeat) {
-  begun_ = true;
+  begun_ = started_ = true;
   attempt_timeout_ = attempt;
   heartbeat_timeout_ = heartbeat;
   reason_ = held.stopped;
@@ -96,7 +93,13 @@ void LiveAttempt::stop(StopReason reason) {
 // -- what the action says
 
 void LiveAttempt::started() {
+  if (over_ || started_) return;
+  started_ = true;
   owner_.timers().cancel(start_timer_);
+  alive_at_ = owner_.clock().mono();
+  // An attempt that waited for its turn here has its whole time before it.
+  arm_attempt(attempt_timeout_);
+  arm_heartbeat();
   pending();
   soon();
 }
@@ -141,15 +144,18 @@ void LiveAttempt::lines(std::uint64_t first, std::vector<core::LogLine> lines) {
   if (lines.empty()) return;
   if (log_.lines.empty()) log_.first_line = first;
   next_line_ = first + lines.size();
-  for (const auto& one : lines) log_bytes_ += one.text.size() + 16;
+  for (const auto& one : lines)
+    log_bytes_ += one.text.size() + 16;
   if (log_.lines.empty()) {
     log_.lines = std::move(lines);
   } else {
     log_.lines.insert(log_.lines.end(), std::make_move_iterator(lines.begin()),
                       std::make_move_iterator(lines.end()));
   }
-  if (log_bytes_ >= kFlushBytes) flush();
-  else soon();
+  if (log_bytes_ >= kFlushBytes)
+    flush();
+  else
+    soon();
 }
 
 void LiveAttempt::line(core::LogLine one) {
@@ -229,9 +235,9 @@ Report LiveAttempt::final_report(Report report) const {
   }
   report.kind = ReportKind::failed;
   report.failure_class = FailureClass::timeout;
-  report.message = str("timeout.", name, ": ", what, print_duration(limit),
-                       begun_ ? " and was killed" : "",
-                       report.unconfirmed ? "; some process of it may still be alive" : "");
+  report.message =
+      str("timeout.", name, ": ", what, print_duration(limit), started_ ? " and was killed" : "",
+          report.unconfirmed ? "; some process of it may still be alive" : "");
   return report;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 // LiveAttempt: one attempt that is not over within the turn that brought it. It gathers what its
 // action says (log lines, progress, metrics) and sends it on at most every 50 ms, or 16 KiB of
-// lines; it holds the attempt's timeouts; it turns the action's end, and why it was stopped, into the
-// final report.
+// lines; it holds the attempt's timeouts; it turns the action's end, and why it was stopped, into
+// the final report.
 
 #include <memory>
 #include <string>
@@ -37,6 +37,7 @@ class LiveAttempt : public actions::Sink {
   actions::Action* action() { return action_.get(); }
   void set_action(std::unique_ptr<actions::Action> action) { action_ = std::move(action); }
   bool begun() const { return begun_; }
+  bool has_started() const { return started_; }
   bool is_process() const { return is_process_; }
   // Nobody waits for its report.
   bool refused() const { return reason_ == actions::StopReason::refused; }
@@ -61,7 +62,7 @@ class LiveAttempt : public actions::Sink {
   void done(core::Report report) override;
 
  private:
-  void soon();   // flush within 50 ms
+  void soon();  // flush within 50 ms
   void flush();
   core::Report& pending();
   core::Report final_report(core::Report report) const;
@@ -72,7 +73,9 @@ class LiveAttempt : public actions::Sink {
   AttemptOwner& owner_;
   core::Assignment assignment_;
   std::unique_ptr<actions::Action> action_;
-  bool begun_ = false, is_process_ = false, over_ = false;
+  bool begun_ = false;    // its action knows of it
+  bool started_ = false;  // it runs
+  bool is_process_ = false, over_ = false;
   actions::StopReason reason_ = actions::StopReason::none;
   Duration attempt_timeout_{0}, heartbeat_timeout_{0}, start_timeout_{0};
   Mono alive_at_{};

@@ -1,7 +1,7 @@
 #pragma once
-// Inbox: what other threads want of the worker's loop, in order. It is the WorkerLink that the engine
-// holds, and may outlive the worker: then it swallows what comes. One lock a batch, and a wake-up only
-// where the loop sleeps.
+// Inbox: what other threads want of the worker's loop, in order. It is the WorkerLink that the
+// engine holds, and may outlive the worker: then it swallows what comes. One lock a batch, and a
+// wake-up only where the loop sleeps.
 
 #include <functional>
 #include <mutex>
@@ -13,9 +13,15 @@
 
 namespace pawl::worker {
 
-struct CancelAttempt { core::Fence fence; };
-struct RefuseAttempt { core::Fence fence; };
-struct RecordAttempts { std::vector<core::Fence> fences; };
+struct CancelAttempt {
+  core::Fence fence;
+};
+struct RefuseAttempt {
+  core::Fence fence;
+};
+struct RecordAttempts {
+  std::vector<core::Fence> fences;
+};
 // What a pool thread saw: progress, or the end. Lines come before the report.
 struct PoolNews {
   core::Fence fence;
@@ -23,7 +29,9 @@ struct PoolNews {
   std::vector<core::LogLine> lines;
   bool final = false;
 };
-struct DrainWorker { Duration grace{0}; };
+struct DrainWorker {
+  Duration grace{0};
+};
 struct StopWorker {};
 
 using Command = std::variant<std::vector<core::Assignment>, CancelAttempt, RefuseAttempt,
@@ -37,7 +45,9 @@ class Inbox : public core::WorkerLink {
   void assign(std::vector<core::Assignment> batch) override { put(std::move(batch)); }
   void cancel(const core::Fence& fence) override { put(CancelAttempt{fence}); }
   void refused(const core::Fence& fence) override { put(RefuseAttempt{fence}); }
-  void recorded(std::vector<core::Fence> fences) override { put(RecordAttempts{std::move(fences)}); }
+  void recorded(std::vector<core::Fence> fences) override {
+    put(RecordAttempts{std::move(fences)});
+  }
 
   template <typename T>
   void put(T&& command) {

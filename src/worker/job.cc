@@ -21,8 +21,11 @@ std::uint64_t micros(Time t) { return static_cast<std::uint64_t>(t.time_since_ep
 }  // namespace
 
 Job::Job(actions::ProcessKey job_key, actions::ProcessSpec spec)
-    : key(job_key), fence(spec.fence), state(std::move(spec.state)),
-      secrets(std::move(spec.secrets)), masker_(secrets) {}
+    : key(job_key),
+      fence(spec.fence),
+      state(std::move(spec.state)),
+      secrets(std::move(spec.secrets)),
+      masker_(secrets) {}
 
 void Job::put_line(core::Stream stream, std::string_view text, Time now) {
   if (open_.count == 0) open_.first = next_line_;
@@ -66,8 +69,8 @@ bool Job::put_chunk(std::string& to, const Chunk& chunk) {
   std::string from_file;
   if (chunk.in_file) {
     from_file.resize(chunk.size);
-    const auto n = ::pread(file_.get(), from_file.data(), chunk.size,
-                           static_cast<off_t>(chunk.file_at));
+    const auto n =
+        ::pread(file_.get(), from_file.data(), chunk.size, static_cast<off_t>(chunk.file_at));
     if (n != static_cast<ssize_t>(chunk.size)) return false;
   }
   Frame frame(to, Msg::output);
@@ -221,7 +224,10 @@ void Job::put_held(Writer& w) const {
   w.bytes(state);
   w.bytes(mark);
   w.varint(secrets.size());
-  for (const auto& [name, value] : secrets) { w.bytes(name); w.bytes(value); }
+  for (const auto& [name, value] : secrets) {
+    w.bytes(name);
+    w.bytes(value);
+  }
   w.u8(static_cast<std::uint8_t>(stopped));
   w.varint(micros(started_at));
 }

@@ -3,9 +3,9 @@
 //
 // Output is kept as chunks of encoded lines: in memory, or, while no engine listens, in a file
 // DATA/spool/<run>.<task>.<attempt>.<lease>.out. `cursor` is the first chunk not yet sent on this
-// connection. What the worker acknowledged is kept for another megabyte, because it acknowledges what
-// it handed to the engine, not what the engine has on disk; a new engine gets those lines again, by
-// number, and drops the ones it has.
+// connection. What the worker acknowledged is kept for another megabyte, because it acknowledges
+// what it handed to the engine, not what the engine has on disk; a new engine gets those lines
+// again, by number, and drops the ones it has.
 
 #include <sys/types.h>
 
@@ -29,7 +29,7 @@ struct Chunk {
   std::uint64_t first = 0;
   std::uint32_t count = 0;
   std::uint32_t size = 0;
-  std::string bytes;           // empty where it lies in the file
+  std::string bytes;  // empty where it lies in the file
   std::uint64_t file_at = 0;
   bool in_file = false;
 };
@@ -47,15 +47,15 @@ class Job {
   pid_t pid = -1;
   Time started_at = kNoTime;
   UniqueFd out, err;
-  bool reading = true;          // its pipes are in the poll set
+  bool reading = true;  // its pipes are in the poll set
   bool leader_ended = false;
   int status = 0;
   actions::StopReason stopped = actions::StopReason::none;
-  Mono kill_at = Mono::max();     // KILL to the group
-  Mono give_up_at = Mono::max();  // after KILL: no longer waiting for the group
-  Mono drain_until = Mono::max(); // after the process: no longer waiting for its pipes
+  Mono kill_at = Mono::max();      // KILL to the group
+  Mono give_up_at = Mono::max();   // after KILL: no longer waiting for the group
+  Mono drain_until = Mono::max();  // after the process: no longer waiting for its pipes
   bool unconfirmed = false;
-  bool ended = false;           // nothing more will come
+  bool ended = false;  // nothing more will come
 
   // Output.
   void add_output(core::Stream stream, std::string_view data, Time now);
@@ -92,8 +92,8 @@ class Job {
   actions::Masker masker_;
   LineSplitter out_lines_, err_lines_;
   std::deque<Chunk> chunks_;
-  Chunk open_;                 // the one being filled
-  std::size_t cursor_ = 0;     // index into chunks_
+  Chunk open_;              // the one being filled
+  std::size_t cursor_ = 0;  // index into chunks_
   bool exit_sent_ = false;
   std::uint64_t next_line_ = 0;
   std::uint64_t acknowledged_ = 0;

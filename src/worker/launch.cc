@@ -1,6 +1,7 @@
 #include "worker/launch.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -46,9 +47,12 @@ std::vector<std::string> candidates_of(const std::string& program,
 Prepared prepare(const actions::ProcessSpec& spec, const std::string& lease) {
   Prepared p;
   p.candidates = candidates_of(spec.argv[0], spec.env);
-  for (const auto& one : p.candidates) p.programs.push_back(one.c_str());
-  for (const auto& one : spec.argv) p.argv.push_back(const_cast<char*>(one.c_str()));
-  for (const auto& one : spec.env) p.env.push_back(const_cast<char*>(one.c_str()));
+  for (const auto& one : p.candidates)
+    p.programs.push_back(one.c_str());
+  for (const auto& one : spec.argv)
+    p.argv.push_back(const_cast<char*>(one.c_str()));
+  for (const auto& one : spec.env)
+    p.env.push_back(const_cast<char*>(one.c_str()));
   p.env.push_back(const_cast<char*>(lease.c_str()));
   p.argv.push_back(nullptr);
   p.env.push_back(nullptr);
@@ -88,11 +92,33 @@ Prepared prepare(const actions::ProcessSpec& spec, const std::string& lease) {
   ::_exit(127);
 }
 
+#if defined(__SANITIZE_THREAD__)
+// The thread sanitizer turns vfork into fork: memory is not shared, and the parent goes on at once.
+// A page that is shared, and a pipe that closes at exec, make up for both.
+pid_t vfork_into(const Prepared& p, volatile Failure& failure) {
+  static auto* const shared = static_cast<Failure*>(
+      ::mmap(nullptr, sizeof(Failure), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  *shared = Failure{};
+  int until_exec[2];
+  if (::pipe2(until_exec, O_CLOEXEC) != 0) return -1;
+  const pid_t pid = ::fork();
+  if (pid == 0) become(p, *shared);
+  ::close(until_exec[1]);
+  char none;
+  while (::read(until_exec[0], &none, 1) < 0 && errno == EINTR) {
+  }
+  ::close(until_exec[0]);
+  failure.stage = shared->stage;
+  failure.error = shared->error;
+  return pid;
+}
+#else
 [[gnu::noinline]] pid_t vfork_into(const Prepared& p, volatile Failure& failure) {
   const pid_t pid = ::vfork();
   if (pid == 0) become(p, failure);
   return pid;
 }
+#endif
 
 }  // namespace
 
@@ -101,7 +127,10 @@ Launched launch(const actions::ProcessSpec& spec, const std::string& lease, int 
   int out[2] = {-1, -1}, err[2] = {-1, -1};
   if (::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0) {
     result.error = {LaunchStage::pipes, errno};
-    if (out[0] >= 0) { ::close(out[0]); ::close(out[1]); }
+    if (out[0] >= 0) {
+      ::close(out[0]);
+      ::close(out[1]);
+    }
     return result;
   }
   UniqueFd out_read(out[0]), out_write(out[1]), err_read(err[0]), err_write(err[1]);

@@ -1,5 +1,6 @@
 #pragma once
-// Starts one process: the only exec of the house, called by the spawner alone, which has one thread.
+// Starts one process: the only exec of the house, called by the spawner alone, which has one
+// thread.
 //
 // vfork, because the child shares the spawner's memory until exec: no page table is copied, and a
 // failure's errno comes back in a variable. The child gets its own group, dies with the spawner

@@ -1,8 +1,9 @@
 #pragma once
-// Bytes of a pipe into lines of a log. A line ends with \n or \r\n; one longer than 64 KiB is cut. What
-// a progress bar overwrites with \r is dropped, but once every five seconds its current state becomes
-// a line of its own, so that a bar which runs for hours is seen to move. Secrets are masked here,
-// before a line is kept anywhere. Bytes stay as they are otherwise: UTF-8 is mended by the reader.
+// Bytes of a pipe into lines of a log. A line ends with \n or \r\n; one longer than 64 KiB is cut.
+// What a progress bar overwrites with \r is dropped, but once every five seconds its current state
+// becomes a line of its own, so that a bar which runs for hours is seen to move. Secrets are masked
+// here, before a line is kept anywhere. Bytes stay as they are otherwise: UTF-8 is mended by the
+// reader.
 
 #include <string>
 #include <string_view>
@@ -55,7 +56,8 @@ class LineSplitter {
  private:
   // What a terminal would show of text with carriage returns.
   static std::string_view visible(std::string_view text) {
-    while (text.ends_with('\r')) text.remove_suffix(1);
+    while (text.ends_with('\r'))
+      text.remove_suffix(1);
     const auto at = text.rfind('\r');
     return at == std::string_view::npos ? text : text.substr(at + 1);
   }
@@ -63,7 +65,8 @@ class LineSplitter {
   template <typename Emit>
   void whole(std::string_view line, const actions::Masker& masker, Emit&& emit) {
     line = visible(line);
-    while (line.size() > kMaxLine) line.remove_prefix(piece(line, masker, emit));
+    while (line.size() > kMaxLine)
+      line.remove_prefix(piece(line, masker, emit));
     give(line, masker, emit);
   }
 
@@ -73,7 +76,8 @@ class LineSplitter {
     std::size_t cut = masker.empty() ? kMaxLine : masker.safe_cut(text, kMaxLine);
     // Not inside a UTF-8 sequence, where there is one.
     for (int back = 0; back < 3 && cut > 1 && cut < text.size() &&
-                       (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80; ++back) {
+                       (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80;
+         ++back) {
       --cut;
     }
     give(text.substr(0, cut), masker, emit);

@@ -31,11 +31,13 @@ void TimerQueue::run(Mono now) {
   }
 }
 
-Poller::Poller() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+Poller::Poller()
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   PAWL_ASSERT(epoll_ && wake_);
   add(wake_.get(), EPOLLIN, [this](std::uint32_t) {
     std::uint64_t count;
-    while (::read(wake_.get(), &count, sizeof count) > 0) {}
+    while (::read(wake_.get(), &count, sizeof count) > 0) {
+    }
   });
 }
 
@@ -96,8 +98,8 @@ std::uint64_t Watcher::watch(const std::string& dir, const std::string& name, Ch
   }
   Dir& entry = dirs_[dir];
   if (entry.wd < 0) {
-    entry.wd = ::inotify_add_watch(inotify_.get(), dir.c_str(),
-                                   IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+    entry.wd =
+        ::inotify_add_watch(inotify_.get(), dir.c_str(), IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
     if (entry.wd < 0) {
       dirs_.erase(dir);
       return 0;

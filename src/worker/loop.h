@@ -1,6 +1,6 @@
 #pragma once
-// The worker's loop: descriptors, timers and a wake-up, one thread. Nothing here polls: with nothing
-// due it sleeps until a descriptor is ready or another thread wakes it.
+// The worker's loop: descriptors, timers and a wake-up, one thread. Nothing here polls: with
+// nothing due it sleeps until a descriptor is ready or another thread wakes it.
 
 #include <cstdint>
 #include <functional>

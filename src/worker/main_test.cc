@@ -12,8 +12,8 @@
 namespace pawl::worker {
 namespace {
 
-// `worker_test __engine DATA SCRIPT`: one attempt, then waits to be killed. What ended is written to
-// stdout, so that a test which does not kill it sees that.
+// `worker_test __engine DATA SCRIPT`: one attempt, then waits to be killed. What ended is written
+// to stdout, so that a test which does not kill it sees that.
 int engine_main(char** argv) {
   RecordingPort port;
   auto registry = actions::Registry::built_in();

@@ -28,7 +28,8 @@ int kill_by_lease(std::string_view lease, Duration patience, const Clock& clock)
 // Some child of this process is not among `known`: what a task left behind came to us.
 bool has_other_children(const std::vector<pid_t>& known);
 
-// Field 22 of /proc/PID/stat, counted after the last ')': the start time in ticks since boot. 0: gone.
+// Field 22 of /proc/PID/stat, counted after the last ')': the start time in ticks since boot. 0:
+// gone.
 unsigned long long start_ticks(pid_t pid);
 
 }  // namespace pawl::worker

@@ -18,14 +18,17 @@ Pool::~Pool() {
     queue_.clear();
   }
   more_.notify_all();
-  for (auto& thread : threads_) thread.join();
+  for (auto& thread : threads_)
+    thread.join();
 }
 
 void Pool::run(std::function<void()> job) {
   std::lock_guard lock(mutex_);
   queue_.push_back(std::move(job));
-  if (idle_ < queue_.size() && threads_.size() < most_) threads_.emplace_back([this] { work(); });
-  else more_.notify_one();
+  if (idle_ < queue_.size() && threads_.size() < most_)
+    threads_.emplace_back([this] { work(); });
+  else
+    more_.notify_one();
 }
 
 void Pool::work() {
@@ -48,8 +51,11 @@ void Pool::work() {
 class PoolAction::Talk : public actions::Control {
  public:
   Talk(std::shared_ptr<Inbox> inbox, const core::Assignment& assignment, const Clock& clock)
-      : inbox_(std::move(inbox)), fence_(assignment.fence), masker_(assignment.secrets),
-        clock_(clock), stop_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+      : inbox_(std::move(inbox)),
+        fence_(assignment.fence),
+        masker_(assignment.secrets),
+        clock_(clock),
+        stop_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
   void progress(core::Progress p) override {
     auto news = make();
@@ -94,7 +100,8 @@ class PoolAction::Talk : public actions::Control {
     auto news = make();
     news.final = true;
     masker_.mask(report.message);
-    for (auto& text : report.warnings) masker_.mask(text);
+    for (auto& text : report.warnings)
+      masker_.mask(text);
     news.report = std::move(report);
     news.report.fence = fence_;
     inbox_->put(std::move(news));
@@ -144,13 +151,16 @@ void PoolAction::stop(actions::StopReason) {
 
 void PoolAction::receive(PoolNews news) {
   sink_.alive();
-  for (auto& line : news.lines) sink_.line(std::move(line));
+  for (auto& line : news.lines)
+    sink_.line(std::move(line));
   if (news.final) return sink_.done(std::move(news.report));
   auto& report = news.report;
   if (report.kind == core::ReportKind::started) sink_.started();
   if (report.has_progress) sink_.progress(std::move(report.progress));
-  for (auto& [name, value] : report.metrics) sink_.metric(std::move(name), value);
-  for (auto& text : report.warnings) sink_.warning(std::move(text));
+  for (auto& [name, value] : report.metrics)
+    sink_.metric(std::move(name), value);
+  for (auto& text : report.warnings)
+    sink_.warning(std::move(text));
   if (report.has_checkpoint) sink_.checkpoint(std::move(report.checkpoint), report.best_checkpoint);
 }
 

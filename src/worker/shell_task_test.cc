@@ -95,7 +95,8 @@ TEST_F(ShellTask, MessageHoldsTheLastLinesOnly) {
   EXPECT_THAT(seen.last.message, HasSubstr("\n81\n"));
   EXPECT_THAT(seen.last.message, Not(HasSubstr("\n80\n")));
   EXPECT_LT(run("i=0; while [ $i -lt 30 ]; do printf '%01000d\n' 7 >&2; i=$((i+1)); done; exit 1")
-                .last.message.size(), 4300u);
+                .last.message.size(),
+            4300u);
 }
 
 TEST_F(ShellTask, FailureClasses) {
@@ -103,8 +104,9 @@ TEST_F(ShellTask, FailureClasses) {
             FailureClass::cuda_oom);
   EXPECT_EQ(run("echo 'x: No space left on device' >&2; exit 1").last.failure_class,
             FailureClass::disk_full);
-  EXPECT_EQ(run(R"(echo '{"failure_class": "diverged"}' >> "$PAWL_EVENTS"; exit 1)")
-                .last.failure_class, FailureClass::diverged);
+  EXPECT_EQ(
+      run(R"(echo '{"failure_class": "diverged"}' >> "$PAWL_EVENTS"; exit 1)").last.failure_class,
+      FailureClass::diverged);
 }
 
 TEST_F(ShellTask, Environment) {
@@ -115,13 +117,13 @@ TEST_F(ShellTask, Environment) {
   a.env = *Json::parse(R"({"EPOCHS":"3","SPACED":"a b=c","PAWL_TASK":"forged"})");
   const auto text = run(std::move(a)).text(Stream::out);
   const auto data = dir / "data/work/42";
-  for (const auto& want : {std::string("PAWL_RUN_ID=42\n"), std::string("PAWL_TASK=clean[0]\n"),
-                           std::string("PAWL_ATTEMPT=2\n"), str("PAWL_OUTPUT=", data, "/5.2.output\n"),
-                           str("PAWL_EVENTS=", data, "/5.2.events\n"),
-                           str("PAWL_CHECKPOINT=", data, "/5.checkpoint\n"),
-                           std::string("EPOCHS=3\n"), std::string("SPACED=a b=c\n"),
-                           std::string("PATH="), str("\n", data, "\n"),
-                           std::string(R"({"inputs":{"day":"x"}})")}) {
+  for (const auto& want :
+       {std::string("PAWL_RUN_ID=42\n"), std::string("PAWL_TASK=clean[0]\n"),
+        std::string("PAWL_ATTEMPT=2\n"), str("PAWL_OUTPUT=", data, "/5.2.output\n"),
+        str("PAWL_EVENTS=", data, "/5.2.events\n"),
+        str("PAWL_CHECKPOINT=", data, "/5.checkpoint\n"), std::string("EPOCHS=3\n"),
+        std::string("SPACED=a b=c\n"), std::string("PATH="), str("\n", data, "\n"),
+        std::string(R"({"inputs":{"day":"x"}})")}) {
     EXPECT_THAT(text, HasSubstr(want));
   }
   EXPECT_THAT(text, Not(HasSubstr("LEAKED")));
@@ -131,16 +133,17 @@ TEST_F(ShellTask, Environment) {
 }
 
 TEST_F(ShellTask, InheritsNothing) {
-  const auto& seen = run(
-      "ls -l /proc/self/fd | awk '{print $9, $10, $11}' | grep -v 'proc' ; "
-      "grep -E 'Sig(Blk|Ign|Cgt)' /proc/self/status; cut -d' ' -f5 /proc/self/stat; echo $$");
+  const auto& seen =
+      run("ls -l /proc/self/fd | awk '{print $9, $10, $11}' | grep -v 'proc' ; "
+          "grep -E 'Sig(Blk|Ign|Cgt)' /proc/self/status; cut -d' ' -f5 /proc/self/stat; echo $$");
   // ls's own descriptors: 0, 1, 2, and 3 for the directory that it lists.
   EXPECT_THAT(seen.text(Stream::out), HasSubstr("0 -> /dev/null\n1 -> pipe"));
   EXPECT_THAT(seen.text(Stream::out), Not(HasSubstr("\n4 ->")));
   EXPECT_THAT(seen.text(Stream::out), Not(HasSubstr("socket")));
   EXPECT_THAT(seen.text(Stream::out), HasSubstr("SigBlk:\t0000000000000000"));
   EXPECT_THAT(seen.text(Stream::out), HasSubstr("SigIgn:\t0000000000000000"));
-  const auto lines = split(trim(seen.text(Stream::out)), '\n');
+  const std::string text = seen.text(Stream::out);
+  const auto lines = split(trim(text), '\n');
   EXPECT_EQ(lines[lines.size() - 1], lines[lines.size() - 2]);  // its pid is its group
 }
 
@@ -207,7 +210,9 @@ TEST_F(ShellTask, SecretsAreMasked) {
   auto b = a;
   const auto& seen = run(std::move(a));
   std::string all = seen.text(Stream::out) + seen.text(Stream::err) + seen.last.outputs.dump();
-  for (const auto& r : seen.reports) for (const auto& w : r.warnings) all += w;
+  for (const auto& r : seen.reports)
+    for (const auto& w : r.warnings)
+      all += w;
   EXPECT_THAT(all, Not(HasSubstr("s3cr3t")));
   EXPECT_THAT(all, Not(HasSubstr("czNjcjN0")));
   EXPECT_THAT(all, HasSubstr("got ***"));
@@ -288,16 +293,16 @@ TEST_F(ShellTask, AttemptTimeoutKillsTheGroup) {
   EXPECT_EQ(seen.last.kind, ReportKind::failed);
   EXPECT_EQ(seen.last.failure_class, FailureClass::timeout);
   EXPECT_EQ(seen.last.message, "timeout.attempt: it was still running after 300ms and was killed");
-  EXPECT_FALSE(alive(std::atol(seen.log[0].text.c_str())));
+  EXPECT_FALSE(alive(number(seen.log[0].text)));
 }
 
 TEST_F(ShellTask, HeartbeatTimeout) {
-  const auto& seen = run("for i in 1 2 3 4; do echo $i; read -t 0.2 x <> <(:); done; sleep 300",
-                         [](auto& def) {
-    def.shell = "bash";
-    def.timeout.heartbeat = std::chrono::milliseconds(700);
-    def.kill_after = Duration(0);
-  });
+  const auto& seen =
+      run("for i in 1 2 3 4; do echo $i; read -t 0.2 x <> <(:); done; sleep 300", [](auto& def) {
+        def.shell = "bash";
+        def.timeout.heartbeat = std::chrono::milliseconds(700);
+        def.kill_after = Duration(0);
+      });
   EXPECT_EQ(seen.text(Stream::out), "1\n2\n3\n4\n");
   EXPECT_THAT(seen.last.message, HasSubstr("timeout.heartbeat: no output and no event for 700ms"));
 }
@@ -307,14 +312,15 @@ TEST_F(ShellTask, CancelReachesStoppedAndEscapedProcesses) {
   port.submit(shell_task(fence, R"(
     setsid sleep 300 & echo $! > escaped
     sleep 300 & echo $! > stopped; kill -STOP $!
-    echo ready; wait)", [](auto& def) { def.kill_after = std::chrono::seconds(20); }));
+    echo ready; wait)",
+                         [](auto& def) { def.kill_after = std::chrono::seconds(20); }));
   port.wait_for_line(fence, "ready");
   port.cancel(fence);
   const auto& seen = port.wait_for_end(fence);
   EXPECT_EQ(seen.last.kind, ReportKind::cancelled);
   EXPECT_FALSE(seen.last.unconfirmed);
   for (const char* name : {"escaped", "stopped"}) {
-    EXPECT_FALSE(alive(std::atol(wait_for_file(dir / str("data/work/6/", name)).c_str()))) << name;
+    EXPECT_FALSE(alive(number(wait_for_file(dir / str("data/work/6/", name))))) << name;
   }
 }
 
@@ -325,14 +331,14 @@ TEST_F(ShellTask, AGrandchildThatKeepsThePipeIsNotWaitedForLong) {
   EXPECT_EQ(seen.text(Stream::out), "main\n");
   EXPECT_THAT(seen.text(Stream::pawl), HasSubstr("keeps its output open"));
   EXPECT_LT(system_clock().mono() - before, std::chrono::seconds(20));
-  ::kill(std::atoi(wait_for_file(dir / "data/work/1/sleeper").c_str()), SIGKILL);
+  ::kill(number(wait_for_file(dir / "data/work/1/sleeper")), SIGKILL);
 }
 
 TEST_F(ShellTask, RefusedWorkStopsWithoutAReport) {
   const auto fence = fence_of(6, 1);
   port.submit(shell_task(fence, "echo $$; exec sleep 300"));
   port.wait([&] { return !port.seen(fence).log.empty(); });
-  const long pid = std::atol(port.seen(fence).log[0].text.c_str());
+  const long pid = number(port.seen(fence).log[0].text);
   port.refuse(fence);
   EXPECT_TRUE(gone(pid));
   port.wait([&] { return port.credit == 1024; });

@@ -13,15 +13,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <deque>
 #include <map>
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "base/text.h"
-#include "worker/job.h"
-#include "worker/launch.h"
 #include "worker/orphans.h"
+#include "worker/spawner_core.h"
 
 namespace pawl::worker {
 namespace {
@@ -30,82 +30,11 @@ using actions::ProcessKey;
 using actions::StopReason;
 using core::Stream;
 
-constexpr std::size_t kSendAhead = 1u << 20;        // bytes waiting for the socket
-constexpr std::size_t kUnsentPerJob = 512u << 10;   // beyond: its pipes are not read
-constexpr std::size_t kMemoryAway = 256u << 10;     // no engine: beyond, output goes to the spool
-constexpr std::uint64_t kSpoolPerJob = 256u << 20;  // ... and beyond this the task has to wait
-constexpr Duration kPipeGrace = std::chrono::seconds(2);
-constexpr Duration kGroupGrace = std::chrono::seconds(5);
-constexpr Duration kLinger = std::chrono::milliseconds(50);
-
-// What a ready descriptor is: a job's key and which of its pipes, or one of ours.
-enum Tag : std::uint64_t { kPipeOut = 0, kPipeErr = 1, kOwn = 2 };
 constexpr std::uint64_t kListener = 1 << 2 | kOwn;
 constexpr std::uint64_t kSignals = 2 << 2 | kOwn;
 constexpr std::uint64_t kConnection = 3 << 2 | kOwn;  // + 4 * its number
 
-class Spawner {
- public:
-  explicit Spawner(std::string data_dir) : data_dir_(std::move(data_dir)) {}
-  int run(int first_connection);
-
- private:
-  struct Connection {
-    UniqueFd fd;
-    FrameReader in;
-    std::string out;
-    std::int64_t peer = 0;
-    bool greeted = false;   // it said hello and is the engine
-    bool attached = false;
-    bool wants_write = false;
-  };
-
-  bool open_house();
-  void load_spool();
-  void wait_and_serve();
-  void accept_all();
-  void read_connection(std::uint64_t id);
-  bool receive(std::uint64_t id, Connection& c, std::string_view payload);
-  bool greet(std::uint64_t id, Connection& c, Reader& r);
-  bool command(core::Fence, Reader& r);
-  void drop(std::uint64_t id);
-  void flush(std::uint64_t id);
-  Connection* engine() {
-    auto it = connections_.find(engine_);
-    return it == connections_.end() ? nullptr : &it->second;
-  }
-  bool streaming() { auto* c = engine(); return c && c->attached; }
-
-  void spawn(ProcessKey key, actions::ProcessSpec spec);
-  void stop(Job& job, StopReason reason, Duration kill_after);
-  void forget(ProcessKey key);
-  void read_pipe(Job& job, Stream stream);
-  bool read_once(Job& job, Stream stream, UniqueFd& pipe);
-  void set_reading(Job& job, bool reading);
-  void watch(int fd, std::uint64_t tag, std::uint32_t events, int op);
-  void reap();
-  void look_at(Job& job);  // after anything that may end it
-  void after_stop(Job& job);
-  void give(Job& job);     // sends, or spools, what it has
-  void pump_backlog();
-  void run_timers();
-  int next_timeout() const;
-  void finish();
-
-  Time now() const { return system_clock().now(); }
-  Mono mono() const { return system_clock().mono(); }
-
-  std::string data_dir_, spool_dir_, store_;
-  UniqueFd dir_, lock_, listener_, signals_, epoll_, null_;
-  std::unordered_map<std::uint64_t, Connection> connections_;
-  std::uint64_t next_connection_ = 1, engine_ = 0;
-  std::unordered_map<ProcessKey, std::unique_ptr<Job>> jobs_;
-  std::unordered_map<pid_t, Job*> by_pid_;
-  std::unordered_set<Job*> timed_;    // with a deadline, or lingering members
-  std::vector<ProcessKey> backlog_;   // with output that the socket could not take
-  std::size_t live_ = 0;              // jobs that have not ended
-  std::string buffer_ = std::string(64u << 10, '\0');
-};
+}  // namespace
 
 void Spawner::watch(int fd, std::uint64_t tag, std::uint32_t events, int op) {
   epoll_event event{};
@@ -129,7 +58,8 @@ bool Spawner::open_house() {
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
   // Ours is not the terminal's session, but a service manager may signal everything it started.
-  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) sigaddset(&set, signal);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE})
+    sigaddset(&set, signal);
   ::sigprocmask(SIG_SETMASK, &set, nullptr);
   signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!null_ || !epoll_ || !listener_ || !signals_) return false;
@@ -184,13 +114,17 @@ void Spawner::wait_and_serve() {
         reap();
       } else if ((tag & 3) == kOwn) {
         const auto id = (tag - kConnection) / 4;
-        if (events[i].events & EPOLLOUT) { flush(id); pump_backlog(); }
+        if (events[i].events & EPOLLOUT) {
+          flush(id);
+          pump_backlog();
+        }
         if (events[i].events & ~EPOLLOUT) read_connection(id);
       } else if (auto it = jobs_.find(tag >> 2); it != jobs_.end()) {
         read_pipe(*it->second, (tag & 3) == kPipeOut ? Stream::out : Stream::err);
       }
     }
     run_timers();
+    spawn_waiting();
     flush(engine_);
     pump_backlog();
   }
@@ -213,9 +147,13 @@ void Spawner::drop(std::uint64_t id) {
   if (id != engine_) return;
   engine_ = 0;
   backlog_.clear();
+  waiting_.clear();
   for (auto& [key, job] : jobs_) {
     job->rewind();
-    if (!job->ended) { set_reading(*job, true); give(*job); }
+    if (!job->ended) {
+      set_reading(*job, true);
+      give(*job);
+    }
   }
 }
 
@@ -239,15 +177,23 @@ bool Spawner::receive(std::uint64_t id, Connection& c, std::string_view payload)
   if (id != engine_) return false;
   if (msg == Msg::attach) {
     c.attached = true;
-    for (auto& [key, job] : jobs_) { job->rewind(); give(*job); }
+    for (auto& [key, job] : jobs_) {
+      job->rewind();
+      give(*job);
+    }
     return true;
   }
   const ProcessKey key = r.varint();
   if (msg == Msg::spawn) {
     actions::ProcessSpec spec;
     if (!get_spec(r, spec)) return false;
-    spawn(key, std::move(spec));
+    waiting_.emplace_back(key, std::move(spec));
+    spawn_waiting();
     return true;
+  }
+  if (msg == Msg::stop) {
+    Reader ahead = r;
+    if (stop_waiting(key, static_cast<StopReason>(ahead.u8()))) return true;
   }
   auto it = jobs_.find(key);
   if (it == jobs_.end()) return r.ok();
@@ -258,13 +204,23 @@ bool Spawner::receive(std::uint64_t id, Connection& c, std::string_view payload)
       stop(job, reason, Duration(r.zigzag()));
       break;
     }
-    case Msg::ack: job.acknowledge(r.varint()); break;
-    case Msg::note:
-      if (!job.ended) { job.note(r.bytes(), now()); give(job); }
+    case Msg::ack:
+      job.acknowledge(r.varint());
       break;
-    case Msg::mark: job.mark = r.bytes(); break;
-    case Msg::forget: forget(key); break;
-    default: return false;
+    case Msg::note:
+      if (!job.ended) {
+        job.note(r.bytes(), now());
+        give(job);
+      }
+      break;
+    case Msg::mark:
+      job.mark = r.bytes();
+      break;
+    case Msg::forget:
+      forget(key);
+      break;
+    default:
+      return false;
   }
   return r.ok();
 }
@@ -272,6 +228,7 @@ bool Spawner::receive(std::uint64_t id, Connection& c, std::string_view payload)
 bool Spawner::greet(std::uint64_t id, Connection& c, Reader& r) {
   const auto version = r.varint();
   c.peer = r.zigzag();
+  const auto most = r.varint();
   if (auto* other = engine(); other && engine_ != id) {
     Frame frame(c.out, Msg::busy);
     frame->zigzag(other->peer);
@@ -280,6 +237,7 @@ bool Spawner::greet(std::uint64_t id, Connection& c, Reader& r) {
   } else {
     c.greeted = true;
     engine_ = id;
+    most_ = most;
     {
       Frame frame(c.out, Msg::welcome);
       frame->varint(kWireVersion);
@@ -305,218 +263,6 @@ void Spawner::flush(std::uint64_t id) {
   watch(c.fd.get(), kConnection + 4 * id, wants ? EPOLLIN | EPOLLOUT : EPOLLIN, EPOLL_CTL_MOD);
 }
 
-// -- jobs
-
-void Spawner::spawn(ProcessKey key, actions::ProcessSpec spec) {
-  auto launched = launch(spec, str("PAWL_LEASE=", lease_of(store_, spec.fence)), null_.get());
-  auto* c = engine();
-  if (launched.pid < 0) {
-    if (!c) return;
-    Frame frame(c->out, Msg::launch_failed);
-    frame->varint(key);
-    frame->u8(static_cast<std::uint8_t>(launched.error.stage));
-    frame->zigzag(launched.error.error);
-    return;
-  }
-  const auto notes = std::move(spec.notes);
-  auto job = std::make_unique<Job>(key, std::move(spec));
-  job->pid = launched.pid;
-  job->started_at = now();
-  job->out = std::move(launched.out);
-  job->err = std::move(launched.err);
-  watch(job->out.get(), key << 2 | kPipeOut, EPOLLIN, EPOLL_CTL_ADD);
-  watch(job->err.get(), key << 2 | kPipeErr, EPOLLIN, EPOLL_CTL_ADD);
-  for (const auto& text : notes) job->note(text, job->started_at);
-  by_pid_[job->pid] = job.get();
-  ++live_;
-  if (c) {
-    Frame frame(c->out, Msg::launched);
-    frame->varint(key);
-  }
-  give(*job);
-  jobs_[key] = std::move(job);
-}
-
-void Spawner::stop(Job& job, StopReason reason, Duration kill_after) {
-  if (job.ended) return;
-  if (job.leader_ended && job.stopped == StopReason::none) {
-    job.drain_until = mono();  // only its pipes are waited for
-    timed_.insert(&job);
-    return;
-  }
-  job.stopped = reason;
-  // Where the group is empty its number may soon be somebody else's.
-  if (job.leader_ended && ::kill(-job.pid, 0) != 0) return look_at(job);
-  ::kill(-job.pid, SIGTERM);
-  ::kill(-job.pid, SIGCONT);  // a stopped process hears TERM only once it goes on
-  job.kill_at = std::min(job.kill_at, mono() + kill_after);
-  timed_.insert(&job);
-}
-
-void Spawner::forget(ProcessKey key) {
-  auto it = jobs_.find(key);
-  if (it == jobs_.end() || !it->second->ended) return;
-  // Files are rare: only a job that was spilled or loaded has any.
-  if (it->second->bytes_in_file() > 0 || it->second->pid < 0) it->second->remove_files(spool_dir_);
-  jobs_.erase(it);
-}
-
-bool Spawner::read_once(Job& job, Stream stream, UniqueFd& pipe) {
-  const auto n = ::read(pipe.get(), buffer_.data(), buffer_.size());
-  if (n > 0) {
-    const std::string_view data(buffer_.data(), static_cast<std::size_t>(n));
-    job.add_output(stream, data, now());
-    return true;
-  }
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
-  pipe.reset();
-  job.finish_output(stream, now());
-  return false;
-}
-
-void Spawner::read_pipe(Job& job, Stream stream) {
-  auto& pipe = stream == Stream::out ? job.out : job.err;
-  if (!pipe) return;
-  read_once(job, stream, pipe);
-  give(job);
-  look_at(job);
-}
-
-void Spawner::set_reading(Job& job, bool reading) {
-  if (job.reading == reading) return;
-  job.reading = reading;
-  const auto op = reading ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
-  if (job.out) watch(job.out.get(), job.key << 2 | kPipeOut, EPOLLIN, op);
-  if (job.err) watch(job.err.get(), job.key << 2 | kPipeErr, EPOLLIN, op);
-}
-
-void Spawner::give(Job& job) {
-  if (streaming()) {
-    if (job.pump(engine()->out, kSendAhead)) backlog_.push_back(job.key);
-    if (!job.ended) set_reading(job, job.unsent_bytes() < kUnsentPerJob);
-    return;
-  }
-  if (job.bytes_in_memory() > kMemoryAway) {
-    // A full disk leaves the output in memory, and the task waits on its pipe: nothing is lost.
-    if (!job.spill(spool_dir_).ok()) return set_reading(job, false);
-  }
-  if (!job.ended) set_reading(job, job.bytes_in_file() < kSpoolPerJob);
-}
-
-void Spawner::pump_backlog() {
-  auto* c = engine();
-  if (!c || !c->attached || backlog_.empty() || c->out.size() >= kSendAhead) return;
-  std::vector<ProcessKey> waiting;
-  waiting.swap(backlog_);
-  std::sort(waiting.begin(), waiting.end());
-  waiting.erase(std::unique(waiting.begin(), waiting.end()), waiting.end());
-  for (auto key : waiting) {
-    auto it = jobs_.find(key);
-    if (it != jobs_.end()) give(*it->second);
-  }
-  flush(engine_);
-}
-
-void Spawner::reap() {
-  signalfd_siginfo info[16];
-  while (::read(signals_.get(), info, sizeof info) > 0) {}
-  int status;
-  pid_t pid;
-  bool stranger = false;
-  while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0) {
-    auto it = by_pid_.find(pid);
-    if (it == by_pid_.end()) { stranger = true; continue; }
-    Job& job = *it->second;
-    by_pid_.erase(it);
-    job.status = status;
-    job.leader_ended = true;
-    // What it wrote lies in its pipes: usually all of it, and their end too.
-    set_reading(job, true);
-    while (job.out && job.unsent_bytes() < kUnsentPerJob && read_once(job, Stream::out, job.out)) {}
-    while (job.err && job.unsent_bytes() < kUnsentPerJob && read_once(job, Stream::err, job.err)) {}
-    if (job.out || job.err) {
-      job.drain_until = mono() + kPipeGrace;
-      timed_.insert(&job);
-    }
-    look_at(job);
-    give(job);
-  }
-  if (!stranger) return;
-  const std::vector<Job*> waiting(timed_.begin(), timed_.end());
-  for (Job* job : waiting) look_at(*job);
-}
-
-void Spawner::look_at(Job& job) {
-  if (job.ended || !job.leader_ended) return;
-  const bool stopping = job.stopped != StopReason::none;
-  if (stopping && ::kill(-job.pid, 0) == 0) {
-    if (mono() < job.give_up_at) { timed_.insert(&job); return; }
-    job.unconfirmed = true;
-  }
-  if (job.out || job.err) {
-    if (mono() < job.drain_until || !job.reading) return;
-    // What is there already still counts: a slow engine may have kept us from reading.
-    for (int i = 0; i < 16 && job.out && read_once(job, Stream::out, job.out); ++i) {}
-    for (int i = 0; i < 16 && job.err && read_once(job, Stream::err, job.err); ++i) {}
-  }
-  if (job.out || job.err) {
-    job.note("the process has ended, but something it started keeps its output open: no longer "
-             "listening", now());
-    for (auto stream : {Stream::out, Stream::err}) {
-      auto& pipe = stream == Stream::out ? job.out : job.err;
-      if (!pipe) continue;
-      pipe.reset();
-      job.finish_output(stream, now());
-    }
-  }
-  if (stopping) after_stop(job);
-  job.ended = true;
-  --live_;
-  timed_.erase(&job);
-  give(job);
-}
-
-// A stop means every process of the task, also one that left its group.
-void Spawner::after_stop(Job& job) {
-  std::vector<pid_t> known;
-  for (const auto& [pid, other] : by_pid_) known.push_back(pid);
-  if (!has_other_children(known)) return;
-  if (kill_by_lease(lease_of(store_, job.fence), std::chrono::milliseconds(500),
-                    system_clock()) > 0) {
-    job.unconfirmed = true;
-  }
-}
-
-void Spawner::run_timers() {
-  if (timed_.empty()) return;
-  const auto at = mono();
-  const std::vector<Job*> due(timed_.begin(), timed_.end());
-  for (Job* job : due) {
-    if (job->kill_at <= at) {
-      // Until the group is empty its number cannot have become somebody else's.
-      if (!job->leader_ended || ::kill(-job->pid, 0) == 0) ::kill(-job->pid, SIGKILL);
-      job->kill_at = Mono::max();
-      job->give_up_at = at + kGroupGrace;
-    }
-    look_at(*job);
-  }
-}
-
-int Spawner::next_timeout() const {
-  if (timed_.empty()) return -1;
-  const auto at = mono();
-  auto next = Mono::max();
-  for (const Job* job : timed_) {
-    next = std::min({next, job->kill_at, job->give_up_at});
-    if (job->reading) next = std::min(next, job->drain_until);
-    // Members of a group whose parent lives end without a signal to us.
-    if (job->leader_ended && job->stopped != StopReason::none) next = std::min(next, at + kLinger);
-  }
-  if (next == Mono::max()) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - at).count();
-  return static_cast<int>(std::clamp<long long>(left, 1, 60'000));
-}
-
 // Nobody listens and nothing runs: what was not asked for stays on disk.
 void Spawner::finish() {
   listener_.reset();
@@ -529,8 +275,6 @@ void Spawner::finish() {
     ::unlinkat(dir_.get(), kSpawnerSocket, 0);
   }
 }
-
-}  // namespace
 
 // posix_spawn leaves the C library's two internal signals ignored, and *ignored* survives exec.
 static void reset_signals() {

@@ -45,8 +45,8 @@ Result<pid_t> spawn_it(const std::string& executable, const std::string& data_di
   sigfillset(&all);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                            POSIX_SPAWN_SETSIGDEF);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   std::string name = "pawl-spawner", argument = kSpawnerArgument, dir = data_dir;
   char* argv[] = {name.data(), argument.data(), dir.data(), nullptr};
   pid_t pid = -1;
@@ -89,8 +89,8 @@ Result<std::vector<HeldProcess>> SpawnerClient::find() {
   lock.reset();
   auto spooled = list_dir(str(options_.data_dir, "/spool"));
   const bool any = spooled.ok() && std::any_of(spooled->begin(), spooled->end(), [](const auto& e) {
-    return e.name.ends_with(".job");
-  });
+                     return e.name.ends_with(".job");
+                   });
   if (!any) return std::vector<HeldProcess>{};
   TRY(launch_spawner());
   return greet();
@@ -120,7 +120,8 @@ Status SpawnerClient::launch_spawner() {
   }
   const pid_t pid = TRY(spawn_it(options_.executable, options_.data_dir, theirs.get()));
   int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
   in_ = FrameReader();
   out_.clear();
   return Ok{};
@@ -144,14 +145,15 @@ Result<std::vector<HeldProcess>> SpawnerClient::greet() {
     Frame frame(out_, Msg::hello);
     frame->varint(kWireVersion);
     frame->zigzag(::getpid());
+    frame->varint(options_.processes);
   }
   send_some(socket_.get(), out_);
   const auto welcome = TRY(next_payload());
   Reader r(welcome);
   const auto msg = static_cast<Msg>(r.u8());
   if (msg == Msg::busy) {
-    return Error{Errc::in_use, str("process ", r.zigzag(), " runs the tasks of ",
-                                   options_.data_dir, ". Stop it first")};
+    return Error{Errc::in_use, str("process ", r.zigzag(), " runs the tasks of ", options_.data_dir,
+                                   ". Stop it first")};
   }
   if (msg != Msg::welcome) return Error{Errc::unavailable, "the spawner answers strangely"};
   r.varint();
@@ -258,7 +260,8 @@ void SpawnerClient::flush() {
   // Told in the next turn, when start() has returned.
   auto failed = std::move(failed_starts_);
   failed_starts_.clear();
-  for (auto& [events, error] : failed) events->launch_failed(error);
+  for (auto& [events, error] : failed)
+    events->launch_failed(error);
   if (!socket_ || out_.empty()) return;
   send_some(socket_.get(), out_);
   const bool wants = !out_.empty();
@@ -272,7 +275,8 @@ void SpawnerClient::ready(std::uint32_t events) {
   if (!(events & ~static_cast<std::uint32_t>(EPOLLOUT))) return;
   const long n = in_.fill(socket_.get());
   if (n == 0 || (n < 0 && errno != EAGAIN)) return lost();
-  while (auto payload = in_.next()) receive(*payload);
+  while (auto payload = in_.next())
+    receive(*payload);
   if (in_.broken()) lost();
 }
 
@@ -284,7 +288,9 @@ void SpawnerClient::receive(std::string_view payload) {
   if (it == processes_.end() || !it->second.events) return;
   auto* events = it->second.events;
   switch (msg) {
-    case Msg::launched: events->launched(); break;
+    case Msg::launched:
+      events->launched();
+      break;
     case Msg::launch_failed: {
       LaunchError error;
       error.stage = static_cast<LaunchStage>(r.u8());
@@ -293,7 +299,9 @@ void SpawnerClient::receive(std::string_view payload) {
       events->launch_failed(error);
       break;
     }
-    case Msg::output: receive_output(r, key); break;
+    case Msg::output:
+      receive_output(r, key);
+      break;
     case Msg::exited: {
       actions::ProcessExit exit;
       exit.status = static_cast<int>(r.zigzag());
@@ -303,7 +311,8 @@ void SpawnerClient::receive(std::string_view payload) {
       events->exited(exit);
       break;
     }
-    default: break;
+    default:
+      break;
   }
 }
 

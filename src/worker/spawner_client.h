@@ -2,8 +2,8 @@
 // The worker's end of the spawner: ProcessHost over the socket, on the loop thread.
 //
 // find() looks, once, at what earlier lives left: a live spawner is asked what it holds; where it
-// was killed, what escaped it is killed too, before anybody may say that those attempts are not held.
-// A spawner is started when the first process is wanted, and again should it be killed.
+// was killed, what escaped it is killed too, before anybody may say that those attempts are not
+// held. A spawner is started when the first process is wanted, and again should it be killed.
 
 #include <deque>
 #include <memory>
@@ -25,6 +25,7 @@ class SpawnerClient : public actions::ProcessHost {
     std::string data_dir;                       // absolute
     std::string executable = "/proc/self/exe";  // its main() calls spawner_main
     const Clock* clock = nullptr;
+    std::uint32_t processes = 64;  // at a time; what is beyond waits in the spawner
   };
   SpawnerClient(Options options, Poller& poller);
   ~SpawnerClient() override;

@@ -65,28 +65,37 @@ core::Fence get_fence(Reader& r) {
 void put_spec(Writer& w, const actions::ProcessSpec& s) {
   put_fence(w, s.fence);
   w.varint(s.argv.size());
-  for (const auto& one : s.argv) w.bytes(one);
+  for (const auto& one : s.argv)
+    w.bytes(one);
   w.varint(s.env.size());
-  for (const auto& one : s.env) w.bytes(one);
+  for (const auto& one : s.env)
+    w.bytes(one);
   w.bytes(s.cwd);
   w.bytes(s.state);
   w.varint(s.secrets.size());
-  for (const auto& [name, value] : s.secrets) { w.bytes(name); w.bytes(value); }
+  for (const auto& [name, value] : s.secrets) {
+    w.bytes(name);
+    w.bytes(value);
+  }
   w.varint(s.notes.size());
-  for (const auto& one : s.notes) w.bytes(one);
+  for (const auto& one : s.notes)
+    w.bytes(one);
 }
 
 bool get_spec(Reader& r, actions::ProcessSpec& s) {
   s.fence = get_fence(r);
-  for (auto n = r.varint(); n > 0 && r.ok(); --n) s.argv.emplace_back(r.bytes());
-  for (auto n = r.varint(); n > 0 && r.ok(); --n) s.env.emplace_back(r.bytes());
+  for (auto n = r.varint(); n > 0 && r.ok(); --n)
+    s.argv.emplace_back(r.bytes());
+  for (auto n = r.varint(); n > 0 && r.ok(); --n)
+    s.env.emplace_back(r.bytes());
   s.cwd = r.bytes();
   s.state = r.bytes();
   for (auto n = r.varint(); n > 0 && r.ok(); --n) {
     std::string name(r.bytes());
     s.secrets.emplace_back(std::move(name), std::string(r.bytes()));
   }
-  for (auto n = r.varint(); n > 0 && r.ok(); --n) s.notes.emplace_back(r.bytes());
+  for (auto n = r.varint(); n > 0 && r.ok(); --n)
+    s.notes.emplace_back(r.bytes());
   return r.ok() && !s.argv.empty();
 }
 
@@ -124,7 +133,8 @@ sockaddr_un address_of(int dir_fd, const char* name) {
 int connect_unix(int dir_fd, const char* name) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const auto address = address_of(dir_fd, name);
-  if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  if (!fd ||
+      ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return -1;
   }
   return fd.release();

@@ -4,7 +4,7 @@
 //   frame = u32 length, payload;  payload = u8 Msg, then its fields (base/codec.h)
 //
 //   worker                    spawner
-//   hello version, pid   ->
+//   hello version, pid, most processes at a time ->
 //                        <-   welcome version, pid, n      or  busy pid
 //                        <-   held ...            n times: every job it holds
 //   attach               ->                       from here on it streams, each job from its start
@@ -28,8 +28,21 @@ inline constexpr std::uint32_t kWireVersion = 1;
 inline constexpr std::size_t kMaxFrame = 64u << 20;
 
 enum class Msg : std::uint8_t {
-  hello = 1, welcome, busy, held, attach,
-  spawn, launched, launch_failed, stop, output, exited, ack, note, mark, forget,
+  hello = 1,
+  welcome,
+  busy,
+  held,
+  attach,
+  spawn,
+  launched,
+  launch_failed,
+  stop,
+  output,
+  exited,
+  ack,
+  note,
+  mark,
+  forget,
 };
 
 // Appends one frame; its fields are written between begin and end.

@@ -66,9 +66,12 @@ Result<std::string> absolute(const std::string& dir) {
 class Worker::Core : public AttemptOwner {
  public:
   Core(core::WorkerPort& port, const actions::Registry& registry, WorkerOptions options)
-      : port_(port), registry_(registry), options_(std::move(options)),
-        clock_(options_.clock ? *options_.clock : system_clock()), watcher_(poller_),
-        client_({options_.data_dir, options_.executable, &clock_}, poller_),
+      : port_(port),
+        registry_(registry),
+        options_(std::move(options)),
+        clock_(options_.clock ? *options_.clock : system_clock()),
+        watcher_(poller_),
+        client_({options_.data_dir, options_.executable, &clock_, options_.processes}, poller_),
         inbox_(std::make_shared<Inbox>([this] { poller_.wake(); })),
         pool_(options_.pool_threads) {
     services_ = {&client_, &watcher_, &clock_, options_.data_dir, own_path()};
@@ -111,6 +114,9 @@ class Worker::Core : public AttemptOwner {
   void begin_waiting();
   void flush_reports();
   void forget_old();
+  // Twice as many as may run: the spawner starts the next one without asking.
+  std::uint32_t most_processes() const { return 2 * options_.processes; }
+  bool settled();
   void bury() { buried_.clear(); }
   LiveAttempt* find(const Fence& fence) {
     auto it = attempts_.find(fence);
@@ -130,21 +136,22 @@ class Worker::Core : public AttemptOwner {
   actions::Services services_;
   std::shared_ptr<Inbox> inbox_;
 
-  AttemptMap attempts_;                                // running, or waiting for their turn
-  std::deque<Fence> waiting_;                          // processes beyond the limit
+  AttemptMap attempts_;        // running, or waiting for their turn
+  std::deque<Fence> waiting_;  // processes that the spawner was not told of yet
   std::uint32_t processes_ = 0;
-  AttemptMap settling_;                                // reported, not yet recorded
+  AttemptMap settling_;  // reported, not yet recorded
   std::deque<std::pair<Mono, Fence>> settling_since_;
-  std::vector<std::unique_ptr<LiveAttempt>> buried_;   // over, until the end of the turn
-  Pool pool_;                                          // after what its threads refer to
+  std::vector<std::unique_ptr<LiveAttempt>> buried_;  // over, until the end of the turn
+  Pool pool_;                                         // after what its threads refer to
 
   std::vector<Report> reports_;
   std::uint32_t freed_ = 0;
   const core::TaskDef* last_def_ = nullptr;
   const actions::ActionKind* last_kind_ = nullptr;
-  bool receipts_ = false;   // the engine acknowledges
+  bool receipts_ = false;  // the engine acknowledges
   bool draining_ = false, stopped_ = false;
-  TimerQueue::Id drain_timer_ = TimerQueue::kNone;
+  TimerQueue::Id drain_timer_ = TimerQueue::kNone, settle_timer_ = TimerQueue::kNone;
+  bool waited_for_receipts_ = false;
   std::thread thread_;
 };
 
@@ -152,7 +159,8 @@ Status Worker::Core::open() {
   auto held = TRY(client_.find());
   adopt(held);
   std::vector<Fence> fences;
-  for (const auto& one : held) fences.push_back(one.fence);
+  for (const auto& one : held)
+    fences.push_back(one.fence);
   core::WorkerInfo info;
   info.name = options_.name.empty() ? host_and_pid() : options_.name;
   info.queues = options_.queues;
@@ -193,7 +201,7 @@ void Worker::Core::run() {
     flush_reports();
     bury();
     forget_old();
-    if (draining_ && attempts_.empty()) {
+    if (draining_ && attempts_.empty() && settled()) {
       port_.leave(id_);
       break;
     }
@@ -221,7 +229,8 @@ const actions::ActionKind* Worker::Core::kind_of(const Assignment& a) {
 }
 
 void Worker::Core::receive(std::vector<Assignment>& batch) {
-  for (auto& assignment : batch) carry_out(assignment);
+  for (auto& assignment : batch)
+    carry_out(assignment);
   last_def_ = nullptr;  // the workflow may go before the next batch
 }
 
@@ -242,9 +251,9 @@ void Worker::Core::carry_out(Assignment& a) {
   if (draining_) {
     report.kind = ReportKind::released;
   } else {
-    report = actions::failed_for_good(
-        core::FailureClass::user, str("this worker has no action '", a.def->action,
-                                      "'. It has: ", join(registry_.names(), ", ")));
+    report = actions::failed_for_good(core::FailureClass::user,
+                                      str("this worker has no action '", a.def->action,
+                                          "'. It has: ", join(registry_.names(), ", ")));
     ++freed_;
   }
   report.fence = a.fence;
@@ -259,13 +268,12 @@ void Worker::Core::take_on(Assignment&& a, const actions::ActionKind& kind) {
   attempts_[fence] = std::move(made);
   attempt.wait_for_turn();
   if (const auto* function = std::get_if<actions::PoolFunction>(&kind.how)) {
-    attempt.set_action(
-        std::make_unique<PoolAction>(attempt, *function, pool_, inbox_, clock_));
+    attempt.set_action(std::make_unique<PoolAction>(attempt, *function, pool_, inbox_, clock_));
     return attempt.begin();
   }
   attempt.set_process();
   attempt.set_action(std::get<actions::ActionFactory>(kind.how)(attempt, services_));
-  if (processes_ >= options_.processes) {
+  if (processes_ >= most_processes()) {
     waiting_.push_back(fence);
     return;
   }
@@ -274,7 +282,7 @@ void Worker::Core::take_on(Assignment&& a, const actions::ActionKind& kind) {
 }
 
 void Worker::Core::begin_waiting() {
-  while (!waiting_.empty() && processes_ < options_.processes) {
+  while (!waiting_.empty() && processes_ < most_processes()) {
     auto* attempt = find(waiting_.front());
     waiting_.pop_front();
     if (!attempt || attempt->begun()) continue;  // cancelled meanwhile
@@ -337,13 +345,19 @@ void Worker::Core::receive(PoolNews& news) {
 void Worker::Core::receive(DrainWorker& command) {
   draining_ = true;
   // What waits for its turn has not begun: it can go at once.
-  for (const auto& fence : std::exchange(waiting_, {})) {
-    if (auto* attempt = find(fence)) attempt->stop(StopReason::drain);
+  waiting_.clear();
+  std::vector<LiveAttempt*> waiting;
+  for (auto& [fence, attempt] : attempts_) {
+    if (!attempt->has_started()) waiting.push_back(attempt.get());
   }
+  for (auto* attempt : waiting)
+    attempt->stop(StopReason::drain);
   drain_timer_ = timers_.at(clock_.mono() + command.grace, [this] {
     std::vector<LiveAttempt*> running;
-    for (auto& [fence, attempt] : attempts_) running.push_back(attempt.get());
-    for (auto* attempt : running) attempt->stop(StopReason::drain);
+    for (auto& [fence, attempt] : attempts_)
+      running.push_back(attempt.get());
+    for (auto* attempt : running)
+      attempt->stop(StopReason::drain);
   });
 }
 
@@ -371,6 +385,17 @@ void Worker::Core::forget_old() {
     receive(done);
     receipts_ = false;
   }
+}
+
+// At the end of a drain: the last receipts are waited for, else the next life would report again
+// what is long recorded. An engine that never gave one is not waited for long.
+bool Worker::Core::settled() {
+  if (settling_.empty() || waited_for_receipts_) return true;
+  if (settle_timer_ == TimerQueue::kNone) {
+    const Duration patience = std::chrono::milliseconds(receipts_ ? 5000 : 200);
+    settle_timer_ = timers_.at(clock_.mono() + patience, [this] { waited_for_receipts_ = true; });
+  }
+  return false;
 }
 
 // -- Worker

@@ -2,16 +2,17 @@
 // Worker: takes assignments from an engine, carries them out, reports.
 //
 //   engine thread --assign/cancel--> Inbox --> loop thread --> inline actions (at once)
-//                                                |   ^         loop actions (shell, via the spawner)
-//                                                v   |         pool actions (threads)
+//                                                |   ^         loop actions (shell, via the
+//                                                spawner) v   |         pool actions (threads)
 //   engine  <--report/log, batched--------------+   +-------- news
 //
-// Everything that finished in one turn of the loop goes out in one report() call, after the log lines
-// of those attempts. The loop sleeps on descriptors and timers; a no-op attempt costs no lock, no
-// allocation and no system call of its own.
+// Everything that finished in one turn of the loop goes out in one report() call, after the log
+// lines of those attempts. The loop sleeps on descriptors and timers; a no-op attempt costs no
+// lock, no allocation and no system call of its own.
 //
-// Processes live in the spawner: destroying a Worker without drain() leaves them running, as a crash
-// would; the next Worker on the same data directory goes on with them, under the same attempts.
+// Processes live in the spawner: destroying a Worker without drain() leaves them running, as a
+// crash would; the next Worker on the same data directory goes on with them, under the same
+// attempts.
 
 #include <memory>
 #include <string>
@@ -26,21 +27,21 @@
 namespace pawl::worker {
 
 struct WorkerOptions {
-  std::string data_dir;               // made where it is missing (0700)
-  std::string name;                   // for people; "" means host:pid
-  std::uint32_t slots = 1024;         // attempts at a time
-  std::uint32_t processes = 64;       // of them, processes; what is beyond waits here
-  unsigned pool_threads = 16;         // of them, blocking functions
-  std::vector<std::string> queues;    // empty: every queue
+  std::string data_dir;             // made where it is missing (0700)
+  std::string name;                 // for people; "" means host:pid
+  std::uint32_t slots = 1024;       // attempts at a time
+  std::uint32_t processes = 64;     // of them, processes; what is beyond waits here
+  unsigned pool_threads = 16;       // of them, blocking functions
+  std::vector<std::string> queues;  // empty: every queue
   std::vector<std::pair<std::string, std::string>> labels;
   std::string executable = "/proc/self/exe";  // its main() calls spawner_main (spawner.h)
-  const Clock* clock = nullptr;       // the machine's where none is given
+  const Clock* clock = nullptr;               // the machine's where none is given
 };
 
 class Worker {
  public:
-  // Finds what earlier lives left, joins, offers its slots. `port` and `registry` outlive the worker.
-  // Error in_use: another process's worker has this data directory.
+  // Finds what earlier lives left, joins, offers its slots. `port` and `registry` outlive the
+  // worker. Error in_use: another process's worker has this data directory.
   static Result<std::unique_ptr<Worker>> start(core::WorkerPort& port,
                                                const actions::Registry& registry,
                                                WorkerOptions options);

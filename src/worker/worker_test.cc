@@ -133,9 +133,8 @@ TEST_F(WorkerTest, DrainWaitsThenReleases) {
   start({.processes = 2});
   port.submit(shell_task(fence_of(1), "echo on; read x < fifo; echo fine",
                          [](auto& def) { def.kill_after = Duration(0); }));
-  port.submit(shell_task(fence_of(2), "echo on; mkfifo fifo2; read x < fifo2", [](auto& def) {
-    def.kill_after = Duration(0);
-  }));
+  port.submit(shell_task(fence_of(2), "echo on; mkfifo fifo2; read x < fifo2",
+                         [](auto& def) { def.kill_after = Duration(0); }));
   port.submit(shell_task(fence_of(3), "true"));
   port.wait_for_line(fence_of(2), "on");
   worker->drain(std::chrono::milliseconds(100));
@@ -168,19 +167,26 @@ TEST_F(WorkerTest, ManyThreadsAssignAndCancel) {
       for (int i = 0; i < kEach; ++i) {
         const auto fence = fence_of(t * 1000 + i + 1);
         switch (i % 4) {
-          case 0: port.submit(task_with(fence, "noop")); break;
-          case 1: port.submit(task_with(fence, "quick")); break;
+          case 0:
+            port.submit(task_with(fence, "noop"));
+            break;
+          case 1:
+            port.submit(task_with(fence, "quick"));
+            break;
           case 2:
             port.submit(shell_task(fence, i % 8 == 2 ? "sleep 60" : "echo hi",
                                    [](auto& def) { def.kill_after = std::chrono::seconds(1); }));
             break;
-          default: port.submit(task_with(fence, "wait")); break;
+          default:
+            port.submit(task_with(fence, "wait"));
+            break;
         }
         if (i % 8 == 2 || i % 4 == 3) port.cancel(fence);
       }
     });
   }
-  for (auto& thread : threads) thread.join();
+  for (auto& thread : threads)
+    thread.join();
   port.wait([&] { return port.ended() == kThreads * kEach; });
   worker->drain(std::chrono::seconds(1));
 }

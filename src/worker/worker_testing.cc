@@ -126,7 +126,8 @@ void RecordingPort::submit(Assignment assignment) {
 
 void RecordingPort::submit(std::vector<Assignment> batch) {
   std::lock_guard lock(mutex_);
-  for (auto& one : batch) queue_.push_back(std::move(one));
+  for (auto& one : batch)
+    queue_.push_back(std::move(one));
   push();
 }
 
@@ -198,6 +199,12 @@ Assignment shell_task(const Fence& fence, std::string run,
   });
 }
 
+long number(std::string_view text) {
+  long out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return out;
+}
+
 bool alive(long pid) {
   auto stat = read_file(str("/proc/", pid, "/stat"));
   if (!stat.ok()) return false;
@@ -205,7 +212,9 @@ bool alive(long pid) {
   return paren != std::string::npos && (*stat)[paren + 2] != 'Z';
 }
 
-bool gone(long pid) { return poll_until([&] { return !alive(pid); }); }
+bool gone(long pid) {
+  return poll_until([&] { return !alive(pid); });
+}
 
 std::string wait_for_file(const std::string& path) {
   std::string line;
@@ -228,8 +237,8 @@ std::vector<long> spawners_of(const std::string& data_dir) {
     std::from_chars(name.data(), name.data() + name.size(), pid);
     if (pid <= 0 || !alive(pid)) continue;
     auto command = read_file(str("/proc/", pid, "/cmdline"));
-    if (command.ok() && command->find(str(std::string_view("__spawner\0", 10), data_dir)) !=
-                            std::string::npos) {
+    if (command.ok() &&
+        command->find(str(std::string_view("__spawner\0", 10), data_dir)) != std::string::npos) {
       out.push_back(pid);
     }
   }

@@ -1,7 +1,7 @@
 #pragma once
-// RecordingPort: an engine's side of the worker interface for tests. It keeps what a Worker sends, hands out
-// assignments within the credit it was offered, and lets a test wait for a condition. It checks the
-// contract as it goes: log lines without a gap, nothing after a final report.
+// RecordingPort: an engine's side of the worker interface for tests. It keeps what a Worker sends,
+// hands out assignments within the credit it was offered, and lets a test wait for a condition. It
+// checks the contract as it goes: log lines without a gap, nothing after a final report.
 //
 // A test binary that uses Worker has a main() like worker/main_test.cc: the spawner is this binary.
 
@@ -30,7 +30,7 @@ struct Seen {
 
 class RecordingPort : public core::WorkerPort {
  public:
-  bool keep_logs = true;       // else only counted
+  bool keep_logs = true;  // else only counted
   bool give_receipts = true;
 
   WorkerId join(core::WorkerInfo info, std::shared_ptr<core::WorkerLink> link,
@@ -89,6 +89,8 @@ core::Assignment shell_task(const core::Fence& fence, std::string run,
 core::Assignment task_with(const core::Fence& fence, std::string action, Json with = {},
                            const std::function<void(core::TaskDef&)>& change = {});
 
+// The number that a text holds, 0 where it holds none.
+long number(std::string_view text);
 // The process is there and no zombie.
 bool alive(long pid);
 // Waits until it is not.

@@ -1,5 +1,5 @@
-// pause, resume, cancel, retry, recover, approve, reject: what a person may change of a run. Each is
-// recorded before it is answered, says the new state, and how to go on.
+// pause, resume, cancel, retry, recover, approve, reject: what a person may change of a run. Each
+// is recorded before it is answered, says the new state, and how to go on.
 #include "base/text.h"
 #include "cli/handlers.h"
 #include "cli/load.h"
@@ -74,7 +74,8 @@ Result<int> each(const Ask& ask, std::string_view method, Access access, bool wi
     say(ask, *session, *brief);
     all.push(brief->set("run_id", str((*brief)["run_id"].as_integer())));
   }
-  if (ask.json()) ask.print_json(ask.args.args().size() == 1 && all.size() == 1 ? all[std::size_t{0}] : all);
+  if (ask.json())
+    ask.print_json(ask.args.args().size() == 1 && all.size() == 1 ? all[std::size_t{0}] : all);
   return worst;
 }
 
@@ -97,7 +98,7 @@ Result<int> run_cancel(const Ask& ask) { return each(ask, "cancel", Access::stop
 Result<int> run_retry(const Ask& ask) {
   auto session = TRY(Session::open(ask, Access::change));
   auto run = TRY(session->find(ask.run()));
-  auto tasks = ask.args.all("task");
+  auto tasks = ask.args.all("from");
   if (tasks.empty()) tasks.push_back("");
   Json brief;
   for (const auto& task : tasks) {

@@ -1,4 +1,5 @@
-// doctor: what would keep runs from working here. Only problems, each with a remedy, and one verdict.
+// doctor: what would keep runs from working here. Only problems, each with a remedy, and one
+// verdict.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -32,8 +33,9 @@ void check_limits(Report& r) {
     auto soft = static_cast<std::uint64_t>(files.rlim_cur);
     r.facts.set("open_files", soft);
     if (soft < 1024) {
-      r.problems.push_back({str("only ", soft, " files may be open at once; each running task takes three"),
-                            "ulimit -n 4096"});
+      r.problems.push_back(
+          {str("only ", soft, " files may be open at once; each running task takes three"),
+           "ulimit -n 4096"});
     }
   }
   rlimit processes{};
@@ -72,7 +74,8 @@ void check_disk(Report& r, const std::string& directory) {
   std::vector<Duration> took;
   for (int i = 0; i < 20; ++i) {
     auto begin = system_clock().mono();
-    if (!write_all(fd.get(), std::string(4096, 'x'), path).ok() || ::fdatasync(fd.get()) != 0) break;
+    if (!write_all(fd.get(), std::string(4096, 'x'), path).ok() || ::fdatasync(fd.get()) != 0)
+      break;
     took.push_back(system_clock().mono() - begin);
   }
   ::unlink(path.c_str());
@@ -118,11 +121,14 @@ void check_store(Report& r, const Ask& ask, const std::string& directory) {
   auto info = (*store)->info();
   if (info.ok()) {
     r.facts.set("store", info->engine).set("schema", info->schema).set("bytes", info->bytes);
-    r.facts.set("wal_bytes", info->wal_bytes).set("log_bytes", info->log_bytes).set("runs", info->runs);
+    r.facts.set("wal_bytes", info->wal_bytes)
+        .set("log_bytes", info->log_bytes)
+        .set("runs", info->runs);
   }
   auto findings = (*store)->check();
   if (!findings.ok()) {
-    r.problems.push_back({std::string(split(findings.error().message, '\n')[0]), "restore the directory from a backup"});
+    r.problems.push_back({std::string(split(findings.error().message, '\n')[0]),
+                          "restore the directory from a backup"});
     return;
   }
   for (const auto& finding : *findings) {
@@ -158,7 +164,10 @@ Result<int> run_doctor(const Ask& ask) {
     for (const auto& p : r.problems) {
       problems.push(Json::object().set("problem", p.what).set("remedy", p.remedy));
     }
-    ask.print_json(Json::object().set("ok", r.problems.empty()).set("problems", problems).set("facts", r.facts));
+    ask.print_json(Json::object()
+                       .set("ok", r.problems.empty())
+                       .set("problems", problems)
+                       .set("facts", r.facts));
     return r.problems.empty() ? 0 : kExitProblems;
   }
   const Term& term = ask.io.out_term();
@@ -169,11 +178,13 @@ Result<int> run_doctor(const Ask& ask) {
   }
   if (r.problems.empty()) {
     auto sync = r.facts["fsync_us"].is_integer()
-                    ? str(", a durable write takes ", format_duration(Duration{r.facts["fsync_us"].as_integer()}))
+                    ? str(", a durable write takes ",
+                          format_duration(Duration{r.facts["fsync_us"].as_integer()}))
                     : "";
     out += str(paint(term, Style::green, "no problems"), " in ", directory, sync, '\n');
   } else {
-    out += str(r.problems.size(), r.problems.size() == 1 ? " problem" : " problems", " in ", directory, '\n');
+    out += str(r.problems.size(), r.problems.size() == 1 ? " problem" : " problems", " in ",
+               directory, '\n');
   }
   ask.print(out);
   return r.problems.empty() ? 0 : kExitProblems;

@@ -23,7 +23,8 @@ Node node_of(const core::Workflow& w, TaskId t) {
   Node node;
   node.path = w.path(t);
   node.label = own_name(node.path);
-  for (TaskId need : w.needs(t)) node.needs.push_back(w.path(need));
+  for (TaskId need : w.needs(t))
+    node.needs.push_back(w.path(need));
   if (w.node(t).parent != kNoTask) node.parent = w.path(w.node(t).parent);
   node.holds = w.def(t).executor == core::Executor::group;
   return node;
@@ -31,7 +32,8 @@ Node node_of(const core::Workflow& w, TaskId t) {
 
 std::vector<Node> nodes_of(const core::Workflow& w) {
   std::vector<Node> out;
-  for (TaskId t = 0; t < w.task_count(); ++t) out.push_back(node_of(w, t));
+  for (TaskId t = 0; t < w.task_count(); ++t)
+    out.push_back(node_of(w, t));
   return out;
 }
 
@@ -43,7 +45,8 @@ std::vector<Node> nodes_of(const core::Run& run) {
     node.state = core::to_string(run.rows[t].state);
     if (const auto* f = run.fan_out_of(t)) {
       std::uint32_t done = 0;
-      for (TaskId c = f->first; c < f->first + f->count; ++c) done += core::is_final(run.rows[c].state);
+      for (TaskId c = f->first; c < f->first + f->count; ++c)
+        done += core::is_final(run.rows[c].state);
       node.label += str(" [", done, '/', f->count, ']');
     }
     out.push_back(std::move(node));
@@ -68,16 +71,21 @@ std::size_t index_of(const std::vector<Node>& nodes, const std::string& path) {
 std::string dot(const std::string& name, const std::vector<Node>& nodes) {
   auto out = str("digraph \"", escaped(name), "\" {\n  rankdir=LR;\n  node [shape=box];\n");
   auto color = [](const std::string& state) {
-    return state == "completed" ? "palegreen" : state == "failed" ? "salmon"
-           : state == "running" ? "lightblue" : state == "skipped" ? "gray90" : "white";
+    return state == "completed" ? "palegreen"
+           : state == "failed"  ? "salmon"
+           : state == "running" ? "lightblue"
+           : state == "skipped" ? "gray90"
+                                : "white";
   };
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    out += str("  n", i, " [label=\"", escaped(nodes[i].parent.empty() ? nodes[i].label : nodes[i].path), '"');
+    out += str("  n", i, " [label=\"",
+               escaped(nodes[i].parent.empty() ? nodes[i].label : nodes[i].path), '"');
     if (!nodes[i].state.empty()) out += str(", style=filled, fillcolor=", color(nodes[i].state));
     out += "];\n";
   }
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    for (const auto& need : nodes[i].needs) out += str("  n", index_of(nodes, need), " -> n", i, ";\n");
+    for (const auto& need : nodes[i].needs)
+      out += str("  n", index_of(nodes, need), " -> n", i, ";\n");
     if (!nodes[i].parent.empty()) {
       out += str("  n", index_of(nodes, nodes[i].parent), " -> n", i, " [style=dotted];\n");
     }
@@ -97,7 +105,8 @@ std::string mermaid(const std::vector<Node>& nodes) {
     out += str("  n", i, "[\"", label, "\"]\n");
   }
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    for (const auto& need : nodes[i].needs) out += str("  n", index_of(nodes, need), " --> n", i, '\n');
+    for (const auto& need : nodes[i].needs)
+      out += str("  n", index_of(nodes, need), " --> n", i, '\n');
     if (!nodes[i].parent.empty()) {
       out += str("  n", index_of(nodes, nodes[i].parent), " -.-> n", i, '\n');
     }
@@ -123,12 +132,17 @@ void tree(std::string& out, const std::vector<Node>& nodes, const std::string& p
     out += clean_line(members[i]->label);
     if (!members[i]->needs.empty()) {
       std::vector<std::string> needs;
-      for (const auto& need : members[i]->needs) needs.push_back(clean_line(own_name(need)));
+      for (const auto& need : members[i]->needs)
+        needs.push_back(clean_line(own_name(need)));
       out += paint(term, Style::dim, str(term.utf8 ? "  ← " : "  <- ", join(needs, ", ")));
     }
     out += '\n';
     if (members[i]->holds) {
-      tree(out, nodes, members[i]->path, str(indent, last ? "   " : term.utf8 ? "│  " : "|  "), term);
+      tree(out, nodes, members[i]->path,
+           str(indent, last        ? "   "
+                       : term.utf8 ? "│  "
+                                   : "|  "),
+           term);
     }
   }
 }
@@ -156,7 +170,8 @@ Result<int> run_graph(const Ask& ask) {
     Json out = Json::array();
     for (const auto& node : nodes) {
       Json needs = Json::array();
-      for (const auto& need : node.needs) needs.push(need);
+      for (const auto& need : node.needs)
+        needs.push(need);
       Json j = Json::object();
       j.set("name", node.path).set("parent", node.parent.empty() ? Json() : Json(node.parent));
       j.set("needs", std::move(needs));

@@ -37,7 +37,8 @@ class LogPrinter {
   }
   void keep_last(std::size_t n) { last_ = n; }
   void flush() {
-    for (const auto& line : kept_) out_ += line;
+    for (const auto& line : kept_)
+      out_ += line;
     kept_.clear();
     last_.reset();
     write();
@@ -56,7 +57,8 @@ class LogPrinter {
       const Term& term = ask_.io.out_term();
       auto shown = term.tty ? clean_line(line.text) : line.text;
       if (line.stream == core::Stream::pawl) shown = paint(term, Style::dim, shown);
-      if (wanted_.task == kNoTask) shown = str(paint(term, Style::cyan, clean_line(path)), " | ", shown);
+      if (wanted_.task == kNoTask)
+        shown = str(paint(term, Style::cyan, clean_line(path)), " | ", shown);
       text = str(shown, '\n');
     }
     if (last_) {
@@ -102,7 +104,8 @@ Result<std::vector<Source>> sources(Session& session, const Ask& ask, Wanted& wa
         }
         auto near = nearest(*name, names);
         Error error{Errc::not_found, str("run ", run.id.value, " has no task '", *name, "'")};
-        found = near.empty() ? error : with_hint(std::move(error), str("did you mean '", near, "'?"));
+        found =
+            near.empty() ? error : with_hint(std::move(error), str("did you mean '", near, "'?"));
         return;
       }
       wanted.task = *t;
@@ -160,12 +163,13 @@ Result<int> print_live(const Ask& ask, Signals& signals, server::Feed& feed, Log
     bool end = false;
     for (const auto& item : feed.take()) {
       if (item.kind == server::FeedKind::log && watched(item.task)) {
-        printer.add(item.path, item.task, item.log.fence.attempt, item.log.first_line, item.log.lines);
+        printer.add(item.path, item.task, item.log.fence.attempt, item.log.first_line,
+                    item.log.lines);
       }
       end |= item.kind == server::FeedKind::closed;
       end |= item.kind == server::FeedKind::snapshot && core::is_final(item.snapshot->state);
-      end |= item.kind == server::FeedKind::event && item.event.kind == core::EventKind::run_state &&
-             core::is_final(item.event.run_state);
+      end |= item.kind == server::FeedKind::event &&
+             item.event.kind == core::EventKind::run_state && core::is_final(item.event.run_state);
     }
     printer.flush();
     if (end) return 0;
@@ -173,7 +177,8 @@ Result<int> print_live(const Ask& ask, Signals& signals, server::Feed& feed, Log
     if (until) {
       auto left = *until - system_clock().mono();
       if (left.count() <= 0) return kExitTimeout;
-      wait = static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(left).count()) + 1;
+      wait =
+          static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(left).count()) + 1;
     }
     // A reader that goes away while nothing is printed ends this too.
     pollfd wanted[] = {{feed.fd(), POLLIN, 0}, {signals.fd(), POLLIN, 0}, {1, 0, 0}};
@@ -209,7 +214,8 @@ Result<int> run_logs(const Ask& ask) {
   if (feed) return print_live(ask, signals, *feed, printer, from, one_task);
   auto row = TRY(TRY(session->store())->find_run(wanted.run));
   if (follow && row && row->header.open) {
-    ask.note(str("no process carries run ", wanted.run.value, " on now: pawl watch ", wanted.run.value));
+    ask.note(
+        str("no process carries run ", wanted.run.value, " on now: pawl watch ", wanted.run.value));
   }
   return 0;
 }

@@ -29,9 +29,9 @@ Result<store::RunFilter> filter_of(const Ask& ask) {
     auto ago = parse_duration(*since);
     auto time = ago.ok() ? Result<Time>(system_clock().now() - *ago) : parse_time(*since);
     if (!time.ok()) {
-      return {Errc::usage, str("--since: found '", *since,
-                               "', expected a duration such as 2d, or a time such as ",
-                               "2026-01-31T12:00:00Z")};
+      return {Errc::usage,
+              str("--since: found '", *since,
+                  "', expected a duration such as 2d, or a time such as ", "2026-01-31T12:00:00Z")};
     }
     filter.since = *time;
   }
@@ -65,7 +65,8 @@ Result<std::vector<store::RunRow>> fetch(Session& session, store::RunFilter filt
   while (rows.size() < limit) {
     filter.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(500, limit - rows.size()));
     auto page = TRY(store->list_runs(filter));
-    for (auto& row : page) rows.push_back(std::move(row));
+    for (auto& row : page)
+      rows.push_back(std::move(row));
     if (page.size() < filter.limit) break;
     filter.before = rows.back().header.id;
   }
@@ -81,13 +82,15 @@ Result<int> run_ls(const Ask& ask) {
   auto rows = TRY(fetch(*session, filter, limit));
   if (ask.json()) {
     Json out = Json::array();
-    for (const auto& row : rows) out.push(row_json(row));
+    for (const auto& row : rows)
+      out.push(row_json(row));
     ask.print_json(out);
     return 0;
   }
   if (ask.quiet()) {
     std::string ids;
-    for (const auto& row : rows) ids += str(row.header.id.value, '\n');
+    for (const auto& row : rows)
+      ids += str(row.header.id.value, '\n');
     ask.print(ids);
     return 0;
   }
@@ -102,13 +105,15 @@ Result<int> run_ls(const Ask& ask) {
   auto now = system_clock().now();
   for (const auto& row : rows) {
     const auto& h = row.header;
-    auto took = h.started == kNoTime ? std::string()
-                                     : short_duration((h.finished == kNoTime ? now : h.finished) - h.started);
+    auto took = h.started == kNoTime
+                    ? std::string()
+                    : format_duration((h.finished == kNoTime ? now : h.finished) - h.started);
     auto begun = str(short_duration(now - h.created), " ago");
     bool tty = ask.io.out_term().tty;
-    table.add({str(h.id.value), row.workflow_name, Cell::state(core::to_string(h.state)),
-               h.verdict == core::Verdict::none ? Cell("") : Cell::state(core::to_string(h.verdict)),
-               str(h.tasks_done, '/', h.tasks), tty ? begun : format_time(h.created), took, h.name});
+    table.add(
+        {str(h.id.value), row.workflow_name, Cell::state(core::to_string(h.state)),
+         h.verdict == core::Verdict::none ? Cell("") : Cell::state(core::to_string(h.verdict)),
+         str(h.tasks_done, '/', h.tasks), tty ? begun : format_time(h.created), took, h.name});
   }
   ask.print(table.print(ask.io.out_term()));
   if (rows.empty()) ask.note("no runs");

@@ -26,7 +26,8 @@ std::vector<std::uint32_t> waves_of(const Workflow& w) {
   }
   auto start = [&](TaskId t) {
     std::uint32_t at = 1;
-    for (TaskId need : w.needs(t)) at = std::max(at, end[need] + 1);
+    for (TaskId need : w.needs(t))
+      at = std::max(at, end[need] + 1);
     if (auto g = w.node(t).parent; g != kNoTask) at = std::max(at, wave[g]);
     wave[t] = end[t] = at;
     ready.push_back(t);
@@ -59,7 +60,8 @@ std::vector<std::uint32_t> waves_of(const Workflow& w) {
   };
   drain();
   std::uint32_t last = 0;
-  for (auto at : end) last = std::max(last, at);
+  for (auto at : end)
+    last = std::max(last, at);
   for (TaskId t : w.finals()) {
     if (waits[t] == 0) start(t);
   }
@@ -68,7 +70,8 @@ std::vector<std::uint32_t> waves_of(const Workflow& w) {
   std::vector<bool> is_final(n, false);
   for (TaskId t = 0; t < n; ++t) {
     TaskId top = t;
-    while (w.node(top).parent != kNoTask) top = w.node(top).parent;
+    while (w.node(top).parent != kNoTask)
+      top = w.node(top).parent;
     if (w.node(top).is_finally) wave[t] += last;
   }
   return wave;
@@ -76,7 +79,8 @@ std::vector<std::uint32_t> waves_of(const Workflow& w) {
 
 Json names(const Workflow& w, std::span<const TaskId> tasks) {
   Json out = Json::array();
-  for (TaskId t : tasks) out.push(w.path(t));
+  for (TaskId t : tasks)
+    out.push(w.path(t));
   return out;
 }
 
@@ -102,7 +106,8 @@ Json task_json(const Workflow& w, TaskId t, std::uint32_t wave) {
   if (def.queue != "default") j.set("queue", def.queue);
   if (!def.resources.empty()) {
     Json resources = Json::object();
-    for (const auto& r : def.resources) resources.set(r.name, r.amount);
+    for (const auto& r : def.resources)
+      resources.set(r.name, r.amount);
     j.set("resources", resources);
   }
   if (def.retry.max_attempts > 1) j.set("max_attempts", def.retry.max_attempts);
@@ -122,17 +127,21 @@ std::string remarks(const Workflow& w, TaskId t) {
     parts.push_back(def.max_parallel ? str(n, ", ", def.max_parallel, " at a time") : n);
   }
   if (def.condition) parts.push_back(str("if ", def.condition->text()));
-  for (const auto& r : def.resources) parts.push_back(str("needs ", r.amount, ' ', r.name));
+  for (const auto& r : def.resources)
+    parts.push_back(str("needs ", r.amount, ' ', r.name));
   if (def.queue != "default") parts.push_back(str("queue ", def.queue));
-  if (def.retry.max_attempts > 1) parts.push_back(str("up to ", def.retry.max_attempts, " attempts"));
-  if (def.timeout.attempt.count() > 0) parts.push_back(str("within ", print_duration(def.timeout.attempt)));
+  if (def.retry.max_attempts > 1)
+    parts.push_back(str("up to ", def.retry.max_attempts, " attempts"));
+  if (def.timeout.attempt.count() > 0)
+    parts.push_back(str("within ", print_duration(def.timeout.attempt)));
   if (def.allow_failure) parts.emplace_back("may fail");
   return join(parts, "; ");
 }
 
 std::string after(const Workflow& w, TaskId t) {
   std::string out;
-  for (TaskId need : w.needs(t)) out += str(out.empty() ? "" : ", ", w.own_name(need));
+  for (TaskId need : w.needs(t))
+    out += str(out.empty() ? "" : ", ", w.own_name(need));
   return out;
 }
 
@@ -141,7 +150,7 @@ std::string inputs_text(const Workflow& w, const Json& given, const Term& term) 
   for (const auto& input : w.inputs) {
     auto type = input.schema["type"].is_string() ? input.schema["type"].as_string() : "any";
     const Json* value = given.find(input.name);
-    auto shown = value ? (input.secret ? std::string("***") : value->dump())
+    auto shown = value            ? (input.secret ? std::string("***") : value->dump())
                  : input.required ? paint(term, Style::yellow, "required, not given")
                                   : std::string("not given");
     out += str("  ", clean_line(input.name), " (", type, "): ", shown, '\n');
@@ -175,11 +184,14 @@ Result<int> run_plan(const Ask& ask) {
   }
   auto wave = waves_of(w);
   std::vector<TaskId> order(w.task_count());
-  for (TaskId t = 0; t < w.task_count(); ++t) order[t] = t;
-  std::stable_sort(order.begin(), order.end(), [&](TaskId a, TaskId b) { return wave[a] < wave[b]; });
+  for (TaskId t = 0; t < w.task_count(); ++t)
+    order[t] = t;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](TaskId a, TaskId b) { return wave[a] < wave[b]; });
   if (ask.json()) {
     Json tasks = Json::array();
-    for (TaskId t : order) tasks.push(task_json(w, t, wave[t]));
+    for (TaskId t : order)
+      tasks.push(task_json(w, t, wave[t]));
     Json out = Json::object();
     out.set("workflow", w.name).set("inputs", inputs).set("tasks", std::move(tasks));
     ask.print_json(out);

@@ -12,7 +12,8 @@ namespace {
 
 RunId run_id_of(const Json& brief) { return RunId{brief["run_id"].as_integer()}; }
 
-// Runs that an earlier process left open are carried on by whoever opens the directory; say so once.
+// Runs that an earlier process left open are carried on by whoever opens the directory; say so
+// once.
 void tell_of_others(const Ask& ask, Session& session, RunId ours) {
   auto store = session.store();
   if (!session.owns() || !store.ok()) return;
@@ -27,7 +28,8 @@ void tell_of_others(const Ask& ask, Session& session, RunId ours) {
   std::string names;
   for (const auto& row : *rows) {
     if (row.header.id == ours || row.header.parent) continue;
-    names += str(names.empty() ? "" : ", ", row.header.id.value, " (", clean_line(row.workflow_name), ")");
+    names += str(names.empty() ? "" : ", ", row.header.id.value, " (",
+                 clean_line(row.workflow_name), ")");
   }
   if (!names.empty()) ask.note(str("also carried on here, from before: run ", names));
 }
@@ -79,10 +81,10 @@ Result<int> run_run(const Ask& ask) {
   auto brief = TRY(session->call("submit", std::move(request)));
   auto run = run_id_of(brief);
   auto name = brief["name"].as_string();
-  ask.note(str("run ", run.value, "  ", clean_line(loaded.workflow()->name),
-               name.empty() ? "" : str("  ", clean_line(name)),
-               session->owns() ? ""
-                               : str("  (carried by pid ", session->other_owner()["pid"].dump(), ")")));
+  ask.note(str(
+      "run ", run.value, "  ", clean_line(loaded.workflow()->name),
+      name.empty() ? "" : str("  ", clean_line(name)),
+      session->owns() ? "" : str("  (carried by pid ", session->other_owner()["pid"].dump(), ")")));
   tell_of_others(ask, *session, run);
   return follow_to_end(ask, signals, session, run, loaded.workflow()->name);
 }
@@ -122,10 +124,10 @@ Result<int> run_wait(const Ask& ask) {
     auto row = TRY(TRY(session->store())->find_run(run));
     if (row && row->header.open) {
       if (session->other_owner().is_null()) {
-        return with_hint({Errc::conflict, str("run ", run.value, " is ",
-                                              core::to_string(row->header.state),
-                                              " and no process carries it on")},
-                         str("pawl watch ", run.value, " carries it on to its end"));
+        return with_hint(
+            {Errc::conflict, str("run ", run.value, " is ", core::to_string(row->header.state),
+                                 " and no process carries it on")},
+            str("pawl watch ", run.value, " carries it on to its end"));
       }
       struct Quiet final : Progress {
         void show(const std::vector<server::FeedItem>&, RunView&, Time) override {}

@@ -1,11 +1,11 @@
 // schema: the JSON Schema of workflow files, for editors.
 #include "cli/handlers.h"
-#include "core/workflow.h"
+#include "cli/workflow_schema.h"
 
 namespace pawl::cli {
 
 Result<int> run_schema(const Ask& ask) {
-  ask.print_json(core::workflow_schema());
+  ask.print(kWorkflowSchema);
   return 0;
 }
 

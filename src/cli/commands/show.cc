@@ -1,7 +1,7 @@
 // show: one run on one page. history: all that happened to it, in order.
 #include "base/text.h"
+#include "cli/brief_error.h"
 #include "cli/handlers.h"
-#include "cli/live_lines.h"
 #include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/summary.h"
@@ -41,14 +41,14 @@ std::string head_of(const Json& run, const Term& term, Time now) {
   field("name", text_of(run["name"]));
   field("begun", shown_time(run["created_at"]));
   auto took = between(run["started_at"], run["finished_at"], now);
-  if (took.count() >= 0) field("took", short_duration(took));
+  if (took.count() >= 0) field("took", format_duration(took));
   field("parent", text_of(run["parent"]));
   field("source", text_of(run["source"]));
   field("paused", text_of(run["pause_reason"]));
   if (run["inputs"].size() > 0) field("inputs", run["inputs"].dump());
   if (run["labels"].size() > 0) field("labels", run["labels"].dump());
   auto error = text_of(run["error"]);
-  field("error", error.substr(0, error.find('\n')));
+  field("error", brief_error(error));
   return line;
 }
 
@@ -56,7 +56,7 @@ std::string head_of(const Json& run, const Term& term, Time now) {
 std::string note_of(const Json& task) {
   auto error = text_of(task["error"]);
   auto state = text_of(task["state"]);
-  if (!error.empty() && state != "completed") return error.substr(0, error.find('\n'));
+  if (!error.empty() && state != "completed") return brief_error(error);
   if (task["progress"].is_object()) {
     const auto& p = task["progress"];
     return str(text_of(p["unit"]), p["unit"].is_string() ? " " : "", p["current"].dump(),
@@ -81,7 +81,8 @@ std::string tasks_of(const Json& run, const Term& term, Time now) {
   std::size_t left_out = 0;
   for (const auto& task : tasks) {
     auto state = text_of(task["state"]);
-    bool dull = state == "completed" || state == "skipped" || state == "pending" || state == "queued";
+    bool dull =
+        state == "completed" || state == "skipped" || state == "pending" || state == "queued";
     if (term.tty && tasks.size() > kShownTasks && dull) {
       ++left_out;
       continue;
@@ -90,7 +91,7 @@ std::string tasks_of(const Json& run, const Term& term, Time now) {
     if (state == "waiting" || state == "retrying") took = Duration{-1};
     table.add({text_of(task["name"]), Cell::state(state),
                task["attempts"].as_integer() > 0 ? task["attempts"].dump() : "",
-               took.count() >= 0 ? short_duration(took) : "", note_of(task)});
+               took.count() >= 0 ? format_duration(took) : "", note_of(task)});
   }
   auto out = table.print(term);
   if (left_out > 0) {
@@ -110,10 +111,12 @@ Result<std::vector<core::Event>> events_of(store::Store& store, RunId run) {
   std::vector<core::Event> events;
   auto add = [&](std::string_view bytes, std::uint64_t first) -> Status {
     auto more = TRY(core::decode_events(bytes, first, image->header.created));
-    for (auto& e : more) events.push_back(std::move(e));
+    for (auto& e : more)
+      events.push_back(std::move(e));
     return {};
   };
-  for (const auto& chunk : TRY(store.read_events(run, 0))) TRY(add(chunk.bytes, chunk.first_seq));
+  for (const auto& chunk : TRY(store.read_events(run, 0)))
+    TRY(add(chunk.bytes, chunk.first_seq));
   auto tail = TRY(core::decode_tail(image->state));
   TRY(add(tail.bytes, tail.first));
   return events;
@@ -121,9 +124,12 @@ Result<std::vector<core::Event>> events_of(store::Store& store, RunId run) {
 
 std::string what_of(const core::Event& e) {
   switch (e.kind) {
-    case core::EventKind::run_state: return str("run ", core::to_string(e.run_state));
-    case core::EventKind::task_state: return core::to_string(e.task_state);
-    default: return core::to_string(e.kind);
+    case core::EventKind::run_state:
+      return str("run ", core::to_string(e.run_state));
+    case core::EventKind::task_state:
+      return core::to_string(e.task_state);
+    default:
+      return core::to_string(e.kind);
   }
 }
 
@@ -179,7 +185,7 @@ Result<int> run_history(const Ask& ask) {
         continue;
       }
       std::string why = e.reason == core::Reason::none ? "" : core::to_string(e.reason);
-      auto text = e.text.substr(0, e.text.find('\n'));
+      auto text = brief_error(e.text);
       if (!text.empty()) why += str(why.empty() ? "" : ": ", text);
       table.add({tty ? clock_time(e.time) : format_time(e.time), path, what_of(e),
                  e.attempt ? str(e.attempt) : "", why});

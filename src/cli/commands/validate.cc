@@ -26,7 +26,9 @@ Result<int> run_validate(const Ask& ask) {
     }
     sound = sound && loaded->valid();
     if (ask.json()) {
-      for (const auto& finding : loaded->findings_json().as_array()) findings.push(finding);
+      const Json list = loaded->findings_json();
+      for (const auto& finding : list.as_array())
+        findings.push(finding);
       continue;
     }
     ask.io.err(loaded->render(ask.io.err_term()));

@@ -1,4 +1,5 @@
-// why: of everything that does not run, the reason, what stands in the way, and what would move it on.
+// why: of everything that does not run, the reason, what stands in the way, and what would move it
+// on.
 #include "base/text.h"
 #include "cli/handlers.h"
 #include "cli/session.h"
@@ -16,6 +17,7 @@ Result<int> run_why(const Ask& ask) {
   auto session = TRY(Session::open(ask, Access::read));
   auto run = TRY(session->find(ask.run()));
   auto reasons = TRY(session->call("why", Json::object().set("run_id", run.value)));
+  auto row = TRY(TRY(session->store())->find_run(run));
   Json wanted = Json::array();
   auto task = ask.args.arg("TASK");
   for (const auto& why : reasons.as_array()) {
@@ -27,14 +29,16 @@ Result<int> run_why(const Ask& ask) {
     std::vector<std::string> names;
     TRY(session->inspect(run, [&](const core::Run& r) {
       if (auto t = r.find(*task)) state = core::to_string(r.rows[*t].state);
-      for (TaskId t = 0; t < std::min<TaskId>(r.task_count(), 10'000); ++t) names.push_back(r.path(t));
+      for (TaskId t = 0; t < std::min<TaskId>(r.task_count(), 10'000); ++t)
+        names.push_back(r.path(t));
     }));
     if (state.empty()) {
       auto near = nearest(*task, names);
       Error error{Errc::not_found, str("run ", run.value, " has no task '", *task, "'")};
       return near.empty() ? error : with_hint(std::move(error), str("did you mean '", near, "'?"));
     }
-    wanted.push(Json::object().set("task", *task).set("state", state).set("text", str("it is ", state)));
+    wanted.push(
+        Json::object().set("task", *task).set("state", state).set("text", str("it is ", state)));
   }
   if (ask.json()) {
     ask.print_json(wanted);
@@ -50,18 +54,15 @@ Result<int> run_why(const Ask& ask) {
       break;
     }
     auto name = text_of(why["task"]);
-    out += str(paint(term, Style::bold, name.empty() ? str("run ", run.value) : clean_line(name)), "  ",
-               state_text(term, text_of(why["state"])), ": ",
-               clean_line(text_of(why["text"])), '\n');
+    auto state = name.empty() && row ? core::to_string(row->header.state) : text_of(why["state"]);
+    out += str(paint(term, Style::bold, name.empty() ? str("run ", run.value) : clean_line(name)),
+               "  ", state_text(term, state), ": ", clean_line(text_of(why["text"])), '\n');
     auto unblock = text_of(why["unblock"]);
     if (!unblock.empty()) out += str("    ", clean_line(unblock), '\n');
   }
   ask.print(out);
-  if (session->other_owner().is_null()) {
-    auto row = TRY(TRY(session->store())->find_run(run));
-    if (row && row->header.open) {
-      ask.note(str("no process carries run ", run.value, " on now: pawl watch ", run.value));
-    }
+  if (session->other_owner().is_null() && row && row->header.open) {
+    ask.note(str("no process carries run ", run.value, " on now: pawl watch ", run.value));
   }
   return 0;
 }

@@ -20,7 +20,8 @@ Status decide(Run& run, const Cancel& c, Context& ctx) {
     d.move_run(RunState::cancelled, by);
     return {};
   }
-  if (run.state == RunState::paused) {
+  bool was_paused = run.state == RunState::paused;
+  if (was_paused) {
     d.move_run(run.before_pause == RunState::recovering ? RunState::recovering : RunState::running);
   }
   bool again = run.cancelling;
@@ -31,6 +32,7 @@ Status decide(Run& run, const Cancel& c, Context& ctx) {
   // they have begun.
   d.cancel_open_tasks(false);
   if (again) d.cancel_open_tasks(true);
+  if (was_paused) d.carry_on();
   d.drain();
   return {};
 }

@@ -56,6 +56,7 @@ class Decider {
   void end_elements(TaskId parent);  // those that a fan-out left open when it ended unopened
   void begin_wait(TaskId t);         // sleep, gate, child run
   void cancel_open_tasks(bool finals);
+  void carry_on();  // with what a pause held up
   void finish_if_done();
 
   // Failures.
@@ -102,7 +103,7 @@ class Decider {
   void postpone(TaskId t, const Failure& f);
   void call_person(TaskId t, const Failure& f);
   void reset(TaskId t);
-  void reset_finals(const std::vector<bool>& chosen);
+  void reset_finals();
   void reopen_parents(const std::vector<TaskId>& tasks, const std::vector<bool>& chosen);
   void recount_waits();
 

@@ -80,7 +80,8 @@ void Decider::end_run() {
     const TaskRow& r = row(t);
     cancelled = cancelled || r.state == TaskState::cancelled;
     if (r.state != TaskState::failed || run_.def(t).allow_failure) return;
-    if (culprit == kNoTask || r.finished < row(culprit).finished) culprit = t;
+    TaskId leaf = first_failure(t);
+    if (culprit == kNoTask || row(leaf).finished < row(culprit).finished) culprit = leaf;
   };
   for (TaskId t : run_.workflow().roots())
     look(t);
@@ -95,7 +96,6 @@ void Decider::end_run() {
   if (end == RunState::completed) {
     evaluate_end(end);
   } else if (end == RunState::failed) {
-    culprit = first_failure(culprit);
     const TaskExtra* x = run_.extra(culprit);
     run_.error = str(run_.path(culprit), ": ", x ? x->error : std::string("failed"));
     run_.rejected = row(culprit).reason == Reason::rejected;

@@ -18,6 +18,31 @@ bool held_back(const Run& run, TaskId t) {
 
 }  // namespace
 
+// What a pause held up: child runs, retries that fell due, waits for a person, the queue's clock.
+void Decider::carry_on() {
+  for (TaskId t = 0; t < run_.task_count(); ++t) {
+    const TaskRow& r = row(t);
+    const TaskDef& def = run_.def(t);
+    if (r.state == TaskState::pending && r.waits == 0 && held_back(run_, t)) open_later(t);
+    if (r.state == TaskState::queued && def.timeout.queue.count() > 0) {
+      arm(t, ctx_.now + def.timeout.queue);  // time in the queue counts while it can be claimed
+    }
+    if (r.state != TaskState::retrying) continue;
+    const TaskExtra* x = run_.extra(t);
+    if (x && x->wake != kNever) continue;  // its timer is armed still
+    bool called = r.reason == Reason::needs_person;
+    if (called && run_.cancelling) {  // nobody came
+      give_up(t, Reason::error, x ? x->failure : FailureClass::user, x ? x->error : "");
+      settle_later(t);
+    } else if (def.executor == Executor::worker) {
+      if (called) run_.rows[t].failures = 0;
+      enqueue(t);
+    } else {
+      begin_wait(t);
+    }
+  }
+}
+
 Status decide(Run& run, const Pause& c, Context& ctx) {
   if (is_final(run.state)) {
     return {Errc::conflict, str("run ", run.id.value, " is ", to_string(run.state),
@@ -48,23 +73,7 @@ Status decide(Run& run, const Resume_& c, Context& ctx) {
   d.move_run(
       run.admitted && run.before_pause == RunState::pending ? RunState::running : run.before_pause,
       c.by.empty() ? std::string() : str("resumed by ", c.by));
-  for (TaskId t = 0; t < run.task_count(); ++t) {
-    const TaskRow& r = run.rows[t];
-    if (r.state == TaskState::pending && r.waits == 0 && held_back(run, t)) d.open_later(t);
-    if (r.state == TaskState::queued) {
-      // Time in the queue counts while it can be claimed.
-      if (auto limit = run.def(t).timeout.queue; limit.count() > 0) d.arm(t, ctx.now + limit);
-    }
-    if (r.state != TaskState::retrying) continue;
-    const TaskExtra* x = run.extra(t);
-    if (x && x->wake != kNever) continue;  // its timer is armed still
-    if (run.def(t).executor == Executor::worker) {
-      if (r.reason == Reason::needs_person) run.rows[t].failures = 0;
-      d.enqueue(t);
-    } else {
-      d.begin_wait(t);
-    }
-  }
+  d.carry_on();
   d.drain();
   return {};
 }

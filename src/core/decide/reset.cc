@@ -70,10 +70,9 @@ void Decider::reset(TaskId t) {
   if (FanOut* f = run_.fan_out_of(t)) f->next = f->active = 0;
 }
 
-// A reopened run tidies up again at its end.
-void Decider::reset_finals(const std::vector<bool>& chosen) {
+// A reopened run tidies up again at its end, all of it.
+void Decider::reset_finals() {
   for (TaskId t : run_.workflow().finals()) {
-    if (chosen[t] || !is_final(row(t).state)) continue;
     for (TaskId inner : downstream({t}, true)) {
       if (is_final(row(inner).state)) reset(inner);
     }
@@ -133,7 +132,7 @@ void Decider::reopen(const std::vector<TaskId>& tasks) {
     chosen[t] = true;
     if (is_final(row(t).state)) reset(t);
   }
-  reset_finals(chosen);
+  reset_finals();
   reopen_parents(tasks, chosen);
   recount_waits();
   run_.finals_open = false;

@@ -80,6 +80,7 @@ Status decide(Run& run, const Admit&, Context& ctx) {
   Decider d(run, ctx);
   run.admitted = true;
   run.started = ctx.now;
+  d.changed();  // also where it is paused, and nothing else follows
   if (run.state == RunState::paused) {
     run.before_pause = RunState::running;
   } else {

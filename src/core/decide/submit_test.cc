@@ -62,12 +62,13 @@ TEST(Submit, RendersTheConcurrencyKey) {
 
 TEST(Submit, RefusesANameOrKeyThatCannotBeEvaluated) {
   std::string task = "tasks: {a: {action: noop}}\n";
-  auto name = submitted(std::string(kDay) + "run_name: \"${{ 1 / (inputs.n - 3) }}\"\n" + task, day());
+  auto name =
+      submitted(std::string(kDay) + "run_name: \"${{ 1 / (inputs.n - 3) }}\"\n" + task, day());
   ASSERT_FALSE(name.ok());
   EXPECT_EQ(name.error().code, Errc::invalid_workflow);
   EXPECT_NE(name.error().message.find("run_name: "), std::string::npos);
-  auto key =
-      submitted(std::string(kDay) + "concurrency: {key: \"${{ 1 / (inputs.n - 3) }}\"}\n" + task, day());
+  auto key = submitted(
+      std::string(kDay) + "concurrency: {key: \"${{ 1 / (inputs.n - 3) }}\"}\n" + task, day());
   ASSERT_FALSE(key.ok());
   EXPECT_NE(key.error().message.find("concurrency.key: "), std::string::npos);
 }

@@ -39,7 +39,8 @@ Status set_up_writer(Db& db, const FileOptions& options, const Schema& schema) {
   if (version == 0) {
     // These shape the file, so they come before its first table, and before WAL.
     TRY(reserve_page_sums(db));
-    TRY(db.exec(str("PRAGMA page_size = ", kPageBytes, "; PRAGMA auto_vacuum = INCREMENTAL").c_str()));
+    TRY(db.exec(
+        str("PRAGMA page_size = ", kPageBytes, "; PRAGMA auto_vacuum = INCREMENTAL").c_str()));
   }
   if (TRY(db.text("PRAGMA journal_mode = WAL")) != "wal") {
     return Error{Errc::io, str("cannot use ", options.path, ": this file system has no WAL mode; ",
@@ -68,23 +69,25 @@ Result<std::unique_ptr<Db>> open_reader(const FileOptions& options, const Schema
   auto db = TRY(Db::open(options.path, Db::Mode::read_only, page_sum_vfs(options.vfs)));
   TRY(common_pragmas(*db));
   auto version = TRY(schema_version(*db, schema));
+  if (version == 0) {
+    return Error{Errc::corrupt,
+                 str("cannot read ", options.path, ": it is empty; restore it from a ", "backup")};
+  }
   if (version < static_cast<std::int64_t>(schema.steps.size())) {
-    return Error{Errc::unavailable, str("cannot read ", options.path, ": an older Pawl wrote it ",
-                                        "(schema ", version, "); start the server once to bring it ",
-                                        "up to date")};
+    return Error{Errc::unavailable,
+                 str("cannot read ", options.path, ": an older Pawl wrote it ", "(schema ", version,
+                     "); start the server once to bring it ", "up to date")};
   }
   return db;
 }
 
-Checkpointer::Checkpointer(Db& db) : db_(db) {
-  sqlite3_wal_hook(db.handle(), on_commit, &pages_);
-}
+Checkpointer::Checkpointer(Db& db) : db_(db) { sqlite3_wal_hook(db.handle(), on_commit, &pages_); }
 
 Status Checkpointer::step(int min_pages) {
   if (pages_ < min_pages) return {};
   int in_wal = 0, moved = 0;
-  int code = sqlite3_wal_checkpoint_v2(db_.handle(), "main", SQLITE_CHECKPOINT_PASSIVE, &in_wal,
-                                       &moved);
+  int code =
+      sqlite3_wal_checkpoint_v2(db_.handle(), "main", SQLITE_CHECKPOINT_PASSIVE, &in_wal, &moved);
   if (code != SQLITE_OK && code != SQLITE_BUSY) return db_.error("checkpoint");
   // Where a reader holds the WAL's start, pages stay: do not try again before as many have come.
   pages_ = in_wal > moved ? in_wal - moved : 0;
@@ -95,6 +98,11 @@ Readers::Lease::~Lease() {
   if (!db_) return;
   std::lock_guard lock(pool_->mutex_);
   if (pool_->idle_.size() < kMostIdleReaders) pool_->idle_.push_back(std::move(db_));
+}
+
+void Readers::close_idle() {
+  std::lock_guard lock(mutex_);
+  idle_.clear();
 }
 
 Result<Readers::Lease> Readers::borrow() {

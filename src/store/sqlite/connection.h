@@ -1,9 +1,10 @@
 #pragma once
 // Connections as Pawl uses them: one that writes and checkpoints, and a pool of read-only ones.
 //
-// SQLite before 3.51.3 can corrupt a WAL that two connections write or checkpoint at the same instant;
-// here only the writer does either. Readers are opened SQLITE_OPEN_READONLY, which never checkpoints,
-// not even at close. No memory-mapped reading: an I/O error would be a signal, not a value.
+// SQLite before 3.51.3 can corrupt a WAL that two connections write or checkpoint at the same
+// instant; here only the writer does either. Readers are opened SQLITE_OPEN_READONLY, which never
+// checkpoints, not even at close. No memory-mapped reading: an I/O error would be a signal, not a
+// value.
 
 #include <cstdint>
 #include <memory>
@@ -24,8 +25,8 @@ struct FileOptions {
   bool throwaway = false;  // never synced: a file that its maker syncs as a whole, or removes
 };
 
-// Creates the file where absent, brings its schema up to date, sets WAL and durability and reads both
-// back. Errors: corrupt, newer_version, io, disk_full, in_use.
+// Creates the file where absent, brings its schema up to date, sets WAL and durability and reads
+// both back. Errors: corrupt, newer_version, io, disk_full, in_use.
 Result<std::unique_ptr<Db>> open_writer(const FileOptions& options, const Schema& schema);
 Result<std::unique_ptr<Db>> open_reader(const FileOptions& options, const Schema& schema);
 
@@ -63,6 +64,9 @@ class Readers {
     std::unique_ptr<Db> db_;
   };
   Result<Lease> borrow();
+  // Closes those that nobody uses; before the writer closes, which then moves the WAL into the
+  // file.
+  void close_idle();
 
  private:
   FileOptions options_;
@@ -77,7 +81,8 @@ auto read_on(Readers& readers, F f) -> decltype(f(std::declval<Db&>())) {
   auto lease = TRY(readers.borrow());
   auto transaction = TRY(Transaction::begin(*lease, Transaction::Kind::read));
   auto out = f(*lease);
-  if (out.ok()) TRY(transaction.commit());
+  // An I/O error, reported within `out`, may have ended the transaction.
+  if (out.ok() && (*lease).in_transaction()) TRY(transaction.commit());
   return out;
 }
 

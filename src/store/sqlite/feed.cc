@@ -77,11 +77,21 @@ int column(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int index) {
   const auto& feed = *ours(cursor)->feed;
   const auto& row = feed.rows[feed.at];
   switch (index) {
-    case 0: sqlite3_result_int64(context, row.id); break;
-    case 1: sqlite3_result_int64(context, row.version); break;
-    case 2: give(context, row.head); break;
-    case 3: give(context, row.state); break;
-    default: give(context, row.fixed); break;
+    case 0:
+      sqlite3_result_int64(context, row.id);
+      break;
+    case 1:
+      sqlite3_result_int64(context, row.version);
+      break;
+    case 2:
+      give(context, row.head);
+      break;
+    case 3:
+      give(context, row.state);
+      break;
+    default:
+      give(context, row.fixed);
+      break;
   }
   return SQLITE_OK;
 }

@@ -56,9 +56,9 @@ Result<LockFile> LockFile::take(const std::string& directory, const std::string&
   if (fcntl(fd.get(), F_OFD_SETLK, &lock) != 0) {
     if (errno != EACCES && errno != EAGAIN) return errno_error("lock", path, errno);
     auto text = read_file(path, 4096);
-    return Error{Errc::in_use, str("cannot write in ", directory, ": it belongs to ",
-                                   in_words(text.ok() ? *text : ""),
-                                   "; stop that one, or use its address")};
+    return Error{Errc::in_use,
+                 str("cannot write in ", directory, ": it belongs to ",
+                     in_words(text.ok() ? *text : ""), "; stop that one, or use its address")};
   }
   auto text = owner_text(owner);
   // The lock is what counts; its text is for people, and may be missing on a full disk.
@@ -74,7 +74,8 @@ Result<std::optional<std::string>> LockFile::holder(const std::string& directory
     return errno_error("open", path, errno);
   }
   auto lock = whole_file();
-  if (fcntl(fd.get(), F_OFD_GETLK, &lock) != 0) return errno_error("ask for the lock of", path, errno);
+  if (fcntl(fd.get(), F_OFD_GETLK, &lock) != 0)
+    return errno_error("ask for the lock of", path, errno);
   if (lock.l_type == F_UNLCK) return std::optional<std::string>{};
   return std::optional<std::string>(std::string(trim(TRY(read_fd(fd.get(), path, 4096)))));
 }

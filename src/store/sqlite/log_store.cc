@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include "base/codec.h"
-#include "base/fs.h"
 #include "base/text.h"
 #include "store/sqlite/row.h"
 
@@ -11,8 +10,8 @@ namespace pawl::store::sqlite {
 
 namespace {
 
-constexpr std::size_t kChunkBytes = 64 << 10;   // of lines, before compression
-constexpr std::uint32_t kMergeFrom = 8;         // so many small chunks are worth a merge
+constexpr std::size_t kChunkBytes = 64 << 10;  // of lines, before compression
+constexpr std::uint32_t kMergeFrom = 8;        // so many small chunks are worth a merge
 constexpr std::size_t kMostTails = 4096;
 constexpr int kCheckpointPages = 1000;
 
@@ -23,8 +22,11 @@ std::uint32_t chunk_crc(std::int64_t run, std::int64_t task, std::int64_t attemp
 
 // Columns: run, task, attempt, first_line, lines, raw, bytes, crc.
 Result<LogChunk> chunk_of(const Query& q) {
-  LogChunk chunk{RunId(q.integer(0)), static_cast<TaskId>(q.integer(1)),
-                 static_cast<Attempt>(q.integer(2)), static_cast<std::uint64_t>(q.integer(3)), {}};
+  LogChunk chunk{RunId(q.integer(0)),
+                 static_cast<TaskId>(q.integer(1)),
+                 static_cast<Attempt>(q.integer(2)),
+                 static_cast<std::uint64_t>(q.integer(3)),
+                 {}};
   auto count = q.integer(4);
   auto stored = q.blob(6);
   auto lines = chunk_crc(q.integer(0), q.integer(1), q.integer(2), q.integer(3), count, stored) ==
@@ -81,7 +83,8 @@ Result<std::vector<core::LogLine>> decode_lines(std::string_view bytes, std::siz
     lines.push_back({Time{Duration{static_cast<std::int64_t>(time)}},
                      static_cast<core::Stream>(stream), std::string(r.bytes())});
   }
-  if (!r.ok() || !r.at_end()) return Error{Errc::corrupt, "cannot read log lines: bytes are damaged"};
+  if (!r.ok() || !r.at_end())
+    return Error{Errc::corrupt, "cannot read log lines: bytes are damaged"};
   return lines;
 }
 
@@ -89,8 +92,11 @@ LogStore::LogStore(FileOptions options)
     : options_(std::move(options)), readers_(options_, kLogsSchema) {}
 
 bool LogStore::exists() const {
-  // A named VFS may keep its files elsewhere: there, ask SQLite by opening.
-  return options_.vfs != nullptr || file_exists(options_.path);
+  auto* vfs = sqlite3_vfs_find(options_.vfs);
+  int there = 0;
+  return vfs &&
+         vfs->xAccess(vfs, options_.path.c_str(), SQLITE_ACCESS_EXISTS, &there) == SQLITE_OK &&
+         there != 0;
 }
 
 Status LogStore::open() {
@@ -108,7 +114,8 @@ Status LogStore::append(const std::vector<LogChunk>& chunks) {
   }
   TRY(checkpointer_->step(kCheckpointPages));
   auto transaction = TRY(Transaction::begin(*db_, Transaction::Kind::write));
-  for (const auto& chunk : chunks) TRY(append_one(chunk));
+  for (const auto& chunk : chunks)
+    TRY(append_one(chunk));
   return transaction.commit();
 }
 
@@ -177,7 +184,8 @@ Status LogStore::merge(const AttemptKey& key, const Tail& tail) {
     while (TRY(q.row())) {
       auto chunk = TRY(chunk_of(q));
       std::size_t size = 0;
-      for (const auto& line : chunk.lines) size += line.text.size() + 8;
+      for (const auto& line : chunk.lines)
+        size += line.text.size() + 8;
       bool follows = !merged.empty() && raw + size <= kChunkBytes &&
                      merged.back().first_line + merged.back().lines.size() == chunk.first_line;
       if (follows) {
@@ -195,7 +203,8 @@ Status LogStore::merge(const AttemptKey& key, const Tail& tail) {
                "AND first_line >= ?4");
   remove.bind(1, run.value).bind(2, task).bind(3, attempt);
   TRY(remove.bind(4, static_cast<std::int64_t>(tail.first_line)).run());
-  for (const auto& chunk : merged) TRY(insert(chunk, nullptr));
+  for (const auto& chunk : merged)
+    TRY(insert(chunk, nullptr));
   return transaction.commit();
 }
 
@@ -282,8 +291,8 @@ Status LogStore::check(const std::function<Result<bool>(RunId)>& run_exists,
         findings.push_back(str("logs.db: lines of run ", chunk->run.value, ", which is not there"));
       }
       if (key == last && chunk->first_line < next) {
-        findings.push_back(str("logs.db: run ", chunk->run.value, ", task ", chunk->task,
-                               ": line ", chunk->first_line, " is there twice"));
+        findings.push_back(str("logs.db: run ", chunk->run.value, ", task ", chunk->task, ": line ",
+                               chunk->first_line, " is there twice"));
       }
       last = key;
       next = chunk->first_line + chunk->lines.size();

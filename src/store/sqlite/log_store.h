@@ -1,7 +1,8 @@
 #pragma once
-// logs.db: what tasks printed, apart from the state, so that a full log disk never blocks a run. A row
-// is a chunk of consecutive lines of one attempt, compressed above 1 KiB. Chunks are appended as they
-// come, small or not, and merged to some tens of KiB when there is time. Opened at the first line.
+// logs.db: what tasks printed, apart from the state, so that a full log disk never blocks a run. A
+// row is a chunk of consecutive lines of one attempt, compressed above 1 KiB. Chunks are appended
+// as they come, small or not, and merged to some tens of KiB when there is time. Opened at the
+// first line.
 
 #include <cstdint>
 #include <map>
@@ -24,6 +25,7 @@ Result<std::vector<core::LogLine>> decode_lines(std::string_view bytes, std::siz
 class LogStore {
  public:
   explicit LogStore(FileOptions options);
+  ~LogStore() { readers_.close_idle(); }
 
   // Durable when it returns. Lines that are there already are dropped. One writer at a time.
   Status append(const std::vector<LogChunk>& chunks);
@@ -33,8 +35,10 @@ class LogStore {
 
   // Thread-safe.
   Result<std::vector<LogChunk>> read(const LogQuery& query);
-  // Findings: chunks that fail their checksum, lines that overlap. `runs` tells whether a run exists.
-  Status check(const std::function<Result<bool>(RunId)>& exists, std::vector<std::string>& findings);
+  // Findings: chunks that fail their checksum, lines that overlap. `runs` tells whether a run
+  // exists.
+  Status check(const std::function<Result<bool>(RunId)>& exists,
+               std::vector<std::string>& findings);
   std::uint64_t bytes() const;
 
  private:

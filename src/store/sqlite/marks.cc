@@ -13,7 +13,8 @@ constexpr std::size_t kMostKnown = 1u << 16;  // ~3 MiB; then the cache starts a
 
 // FNV-1a. Part of the file format: it must never change.
 std::uint64_t fnv(std::string_view bytes, std::uint64_t h = 0xcbf29ce484222325u) {
-  for (unsigned char c : bytes) h = (h ^ c) * 0x100000001b3u;
+  for (unsigned char c : bytes)
+    h = (h ^ c) * 0x100000001b3u;
   return h;
 }
 
@@ -91,7 +92,8 @@ Status Marks::add(const RunWrite& write) {
   const auto& header = write.header;
   scratch_.clear();
   marks_of(header, write.insert, scratch_);
-  for (const auto& mark : scratch_) TRY(ensure(mark));
+  for (const auto& mark : scratch_)
+    TRY(ensure(mark));
 
   auto block = block_of(header.id);
   if (write.insert) {
@@ -153,7 +155,8 @@ void Marks::forget() {
 
 Status Marks::removed(const std::vector<RunHeader>& headers) {
   std::vector<Mark> candidates;
-  for (const auto& header : headers) marks_of(header, true, candidates);
+  for (const auto& header : headers)
+    marks_of(header, true, candidates);
   std::sort(candidates.begin(), candidates.end(),
             [](const Mark& a, const Mark& b) { return a.block < b.block; });
   for (auto it = candidates.begin(); it != candidates.end();) {

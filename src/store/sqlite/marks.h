@@ -1,14 +1,15 @@
 #pragma once
 // Marks: the sparse index over runs. Ids are cut into blocks of 1,024; a row (kind, value, block)
-// says that some run of that block may have the property. Rows are never missing, sometimes stale: a
-// reader finds blocks by marks and then looks at the runs themselves.
+// says that some run of that block may have the property. Rows are never missing, sometimes stale:
+// a reader finds blocks by marks and then looks at the runs themselves.
 //
 //   list "workflow 7, failed"    blocks that have both marks, newest first, ~75 pages read in each
-//   start-up "open runs"         blocks with an `open` mark; it goes when the block's last run closes
+//   start-up "open runs"         blocks with an `open` mark; it goes when the block's last run
+//   closes
 //
-// Rejected: ordinary indexes, one entry a run. They cost ~1 us in each of a run's three writes, which
-// is half of what the write itself costs. What is lost: a rare property reads up to 1,024 runs for
-// each one it finds (~0.3 ms).
+// Rejected: ordinary indexes, one entry a run. They cost ~1 us in each of a run's three writes,
+// which is half of what the write itself costs. What is lost: a rare property reads up to 1,024
+// runs for each one it finds (~0.3 ms).
 
 #include <array>
 #include <cstdint>

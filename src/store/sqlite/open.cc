@@ -1,5 +1,5 @@
-// Opening a directory: made where absent, locked, looked at, brought up to date. What lies there and
-// cannot be trusted is refused with one sentence that says what it is and what to do.
+// Opening a directory: made where absent, locked, looked at, brought up to date. What lies there
+// and cannot be trusted is refused with one sentence that says what it is and what to do.
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "store/sqlite/page_sum_vfs.h"
 #include "store/sqlite/small_rows.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/store_impl.h"
@@ -24,7 +25,8 @@ std::string random_id() {
   std::string id;
   for (int half = 0; half < 2; ++half) {
     auto bits = entropy();
-    for (int i = 0; i < 16; ++i, bits >>= 4) id.push_back(kDigits[bits & 15]);
+    for (int i = 0; i < 16; ++i, bits >>= 4)
+      id.push_back(kDigits[bits & 15]);
   }
   return id;
 }
@@ -44,14 +46,15 @@ SqliteStore::SqliteStore(const SqliteOptions& options)
       readers_(main_, kMainSchema),
       logs_({options.directory + "/logs.db", options.vfs, options.synchronous_full}) {}
 
-SqliteStore::~SqliteStore() = default;
+SqliteStore::~SqliteStore() { readers_.close_idle(); }
 
 // Made whole under another name, then renamed: a pawl.db without its schema is never seen.
 Status SqliteStore::create_file() {
   auto fresh = main_;
   fresh.path += ".new";
   fresh.throwaway = true;
-  for (const char* suffix : {"", "-wal", "-shm"}) TRY(remove_tree(fresh.path + suffix));
+  for (const char* suffix : {"", "-wal", "-shm"})
+    TRY(remove_tree(fresh.path + suffix));
   {
     auto db = TRY(open_writer(fresh, kMainSchema));
     TRY(put_id(*db));
@@ -75,10 +78,12 @@ Status SqliteStore::open_writing() {
   if (on_real_files()) {
     struct stat info {};
     bool there = ::stat(main_.path.c_str(), &info) == 0;
-    if (there && info.st_size == 0) {
-      return Error{Errc::corrupt, str("cannot use ", main_.path, ": it is empty, and Pawl never ",
-                                      "leaves it so; restore it from a backup, or remove the ",
-                                      "directory to start anew")};
+    if (there && info.st_size < kPageBytes) {
+      return Error{
+          Errc::corrupt,
+          str("cannot use ", main_.path, ": it has ", info.st_size,
+              " bytes, and Pawl never leaves it so short; restore it from a backup, or remove the ",
+              "directory to start anew")};
     }
     for (const char* other : {"/pawl.db-wal", "/logs.db"}) {
       if (there || !file_exists(options_.directory + other)) continue;
@@ -100,8 +105,9 @@ Status SqliteStore::open_writing() {
 Status SqliteStore::open() {
   if (!options_.read_only) return open_writing();
   if (on_real_files() && !file_exists(main_.path)) {
-    return Error{Errc::not_found, str("cannot read ", main_.path, ": there is no such file; name the ",
-                                      "directory of a Pawl server, or start one")};
+    return Error{Errc::not_found,
+                 str("cannot read ", main_.path, ": there is no such file; name the ",
+                     "directory of a Pawl server, or start one")};
   }
   // One connection now, so that what is wrong is said at once.
   TRY(readers_.borrow());

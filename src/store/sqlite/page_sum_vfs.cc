@@ -61,7 +61,9 @@ int write(sqlite3_file* f, const void* from, int bytes, sqlite3_int64 offset) {
 }
 
 int close(sqlite3_file* f) { return below(f)->pMethods->xClose(below(f)); }
-int truncate(sqlite3_file* f, sqlite3_int64 n) { return below(f)->pMethods->xTruncate(below(f), n); }
+int truncate(sqlite3_file* f, sqlite3_int64 n) {
+  return below(f)->pMethods->xTruncate(below(f), n);
+}
 int sync(sqlite3_file* f, int flags) { return below(f)->pMethods->xSync(below(f), flags); }
 int size(sqlite3_file* f, sqlite3_int64* n) { return below(f)->pMethods->xFileSize(below(f), n); }
 int lock(sqlite3_file* f, int level) { return below(f)->pMethods->xLock(below(f), level); }
@@ -86,10 +88,9 @@ int shm_unmap(sqlite3_file* f, int remove) {
 }
 
 // Version 2: shared memory for the WAL index, but no mapped pages, which would bypass read().
-const sqlite3_io_methods kMethods = {2,       close,    read,    write,       truncate,
-                                     sync,    size,     lock,    unlock,      reserved,
-                                     control, sector,   traits,  shm_map,     shm_lock,
-                                     shm_barrier, shm_unmap, nullptr, nullptr};
+const sqlite3_io_methods kMethods = {
+    2,       close,  read,   write,   truncate, sync,        size,      lock,    unlock, reserved,
+    control, sector, traits, shm_map, shm_lock, shm_barrier, shm_unmap, nullptr, nullptr};
 
 sqlite3_vfs* below(sqlite3_vfs* vfs) { return static_cast<sqlite3_vfs*>(vfs->pAppData); }
 
@@ -153,7 +154,8 @@ const char* page_sum_vfs(const char* base) {
   made.vfs.xSleep = pause;
   made.vfs.xCurrentTime = julian;
   made.vfs.xGetLastError = last_error;
-  made.vfs.xCurrentTimeInt64 = under->iVersion >= 2 && under->xCurrentTimeInt64 ? julian_ms : nullptr;
+  made.vfs.xCurrentTimeInt64 =
+      under->iVersion >= 2 && under->xCurrentTimeInt64 ? julian_ms : nullptr;
   sqlite3_vfs_register(&made.vfs, 0);
   return made.name.c_str();
 }

@@ -1,10 +1,10 @@
 #pragma once
 // Retention: which finished runs go, and taking them out with all that belongs to them.
 //
-// Runs are looked at in id order. Ids grow with creation time and a run does not finish before it was
-// created, so the blocks to look at are those with a creation hour up to the cutoff. What stays there
-// (open runs, the newest of a workflow, parents of open runs) is passed over by a cursor that lives
-// as long as one round of steps.
+// Runs are looked at in id order. Ids grow with creation time and a run does not finish before it
+// was created, so the blocks to look at are those with a creation hour up to the cutoff. What stays
+// there (open runs, the newest of a workflow, parents of open runs) is passed over by a cursor that
+// lives as long as one round of steps.
 
 #include <map>
 #include <optional>

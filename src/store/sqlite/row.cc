@@ -43,8 +43,8 @@ Error damaged(std::string_view what, RunId run) {
 void encode_head(const RunHeader& h, std::string_view state, std::string& out) {
   auto start = out.size();
   Writer w(out);
-  w.u8(static_cast<std::uint8_t>(static_cast<unsigned>(h.state) |
-                                 static_cast<unsigned>(h.verdict) << 4));
+  w.u8(static_cast<std::uint8_t>(static_cast<unsigned>(h.state) | static_cast<unsigned>(h.verdict)
+                                                                      << 4));
   unsigned flags = (h.open ? kOpen : 0u) | (h.constrained ? kConstrained : 0u) |
                    (h.started != kNoTime ? kStarted : 0u) |
                    (h.finished != kNoTime ? kFinished : 0u) | (h.wake != kNever ? kWake : 0u) |

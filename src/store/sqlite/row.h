@@ -2,10 +2,12 @@
 // How a run lies in its two rows, and the checksums that guard them.
 //
 //   runs       id | version | head | state
-//     head     what lists and start-up need, as varints, ~40 bytes; then CRC-32C of the state bytes,
+//     head     what lists and start-up need, as varints, ~40 bytes; then CRC-32C of the state
+//     bytes,
 //              then CRC-32C of (id, version, all of head before it)
 //     state    the engine's bytes as they came
-//   run_fixed  id | fixed: name, job, labels, the engine's immutable bytes, CRC-32C of (id, all that)
+//   run_fixed  id | fixed: name, job, labels, the engine's immutable bytes, CRC-32C of (id, all
+//   that)
 //
 // A hot run is written three times in its life; packing its columns costs a tenth of what SQLite
 // needs to bind, record and parse them one by one, and the small rows share pages.

@@ -1,5 +1,5 @@
-// Lists of runs, newest first. Each condition that has marks names candidate blocks; the blocks that
-// all conditions share are read, newest first, and each run is then judged by matches().
+// Lists of runs, newest first. Each condition that has marks names candidate blocks; the blocks
+// that all conditions share are read, newest first, and each run is then judged by matches().
 
 #include <algorithm>
 #include <limits>
@@ -49,7 +49,8 @@ Result<std::vector<Condition>> conditions_of(Db& db, const RunFilter& filter) {
     Condition condition;
     Query q(db, "SELECT id FROM workflows WHERE name = ?1");
     q.bind_text(1, filter.workflow);
-    while (TRY(q.row())) condition.emplace_back(MarkKind::workflow, q.integer(0));
+    while (TRY(q.row()))
+      condition.emplace_back(MarkKind::workflow, q.integer(0));
     out.push_back(std::move(condition));
   }
   if (!filter.job.empty()) out.push_back({{MarkKind::job, job_value(filter.job)}});

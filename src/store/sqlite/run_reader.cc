@@ -22,7 +22,8 @@ struct Range {
 
 // The image of run `id`, at or after position `at`; nullptr where that run is not wanted.
 RunImage* advance(const Range& range, std::size_t& at, std::int64_t id) {
-  while (at < range.end && range.images[at].header.id.value < id) ++at;
+  while (at < range.end && range.images[at].header.id.value < id)
+    ++at;
   if (at == range.end || range.images[at].header.id.value != id) return nullptr;
   return &range.images[at];
 }
@@ -130,8 +131,7 @@ Result<std::vector<RunImage>> scan_open(Db& db, RunId after, std::uint32_t limit
   while (images.size() < limit) {
     block = TRY(next_block(db, kind, 0, block));
     if (block < 0) break;
-    Query q(db,
-            "SELECT id, version, head, state FROM runs WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
+    Query q(db, "SELECT id, version, head, state FROM runs WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
     q.bind(1, std::max(block_first(block), after.value + 1)).bind(2, block_last(block));
     while (images.size() < limit && TRY(q.row())) {
       auto head = q.blob(2);

@@ -10,15 +10,15 @@ namespace pawl::store::sqlite {
 
 namespace {
 
-// OR FAIL, not ABORT: the caller rolls everything back anyway, and SQLite then keeps no journal of the
-// statement's first half.
+// OR FAIL, not ABORT: the caller rolls everything back anyway, and SQLite then keeps no journal of
+// the statement's first half.
 constexpr const char* kInsertRuns =
     "INSERT OR FAIL INTO runs(id, version, head, state) "
     "SELECT id, version, head, state FROM pawl_feed";
 constexpr const char* kInsertFixed =
     "INSERT OR FAIL INTO run_fixed(id, fixed) SELECT id, fixed FROM pawl_feed";
-// An upsert because UPDATE ... FROM would copy the feed into a temporary table first. The branch that
-// inserts is never wanted: it is seen by last_insert_rowid, and is a conflict.
+// An upsert because UPDATE ... FROM would copy the feed into a temporary table first. The branch
+// that inserts is never wanted: it is seen by last_insert_rowid, and is a conflict.
 constexpr const char* kUpdateRuns =
     "INSERT OR FAIL INTO runs(id, version, head, state) "
     "SELECT id, version, head, state FROM pawl_feed WHERE true "
@@ -33,7 +33,8 @@ bool is_constraint(const Db& db) {
 
 Status RunWriter::write(const std::vector<RunWrite>& runs) {
   std::vector<const RunWrite*> inserts, updates;
-  for (const auto& write : runs) (write.insert ? inserts : updates).push_back(&write);
+  for (const auto& write : runs)
+    (write.insert ? inserts : updates).push_back(&write);
   // In id order neighbours share pages. Stable: one run's writes stay in their order.
   auto by_id = [](const RunWrite* a, const RunWrite* b) { return a->header.id < b->header.id; };
   for (auto* side : {&inserts, &updates}) {
@@ -70,10 +71,9 @@ void RunWriter::fill_feed(const std::vector<const RunWrite*>& writes, bool with_
   std::string_view all(arena_);
   for (std::size_t i = 0; i < writes.size(); ++i) {
     const auto& [head, fixed, end] = spans[i];
-    feed_.rows.push_back({writes[i]->header.id.value,
-                          static_cast<std::int64_t>(writes[i]->header.version),
-                          all.substr(head, fixed - head), writes[i]->state,
-                          all.substr(fixed, end - fixed)});
+    feed_.rows.push_back(
+        {writes[i]->header.id.value, static_cast<std::int64_t>(writes[i]->header.version),
+         all.substr(head, fixed - head), writes[i]->state, all.substr(fixed, end - fixed)});
   }
 }
 
@@ -84,8 +84,7 @@ Status RunWriter::insert(const std::vector<const RunWrite*>& writes) {
     auto done = q.run();
     if (done.ok()) continue;
     if (!is_constraint(db_) || feed_.at >= feed_.rows.size()) return done;
-    return Error{Errc::conflict,
-                 str("cannot insert run ", feed_.rows[feed_.at].id, ": it exists")};
+    return Error{Errc::conflict, str("cannot insert run ", feed_.rows[feed_.at].id, ": it exists")};
   }
   return {};
 }
@@ -118,9 +117,9 @@ Error RunWriter::version_conflict(const std::vector<const RunWrite*>& writes) {
     if (!*found) return Error{Errc::conflict, str("cannot update run ", id.value, ": no such run")};
     auto stored = static_cast<std::uint64_t>(q.integer(0));
     if (expected.count(id) || stored + 1 != write->header.version) {
-      return Error{Errc::conflict, str("cannot write version ", write->header.version, " of run ",
-                                       id.value, ": the stored one is ", stored,
-                                       "; read the run again")};
+      return Error{Errc::conflict,
+                   str("cannot write version ", write->header.version, " of run ", id.value,
+                       ": the stored one is ", stored, "; read the run again")};
     }
     expected[id] = write->header.version;
   }

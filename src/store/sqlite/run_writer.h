@@ -1,7 +1,7 @@
 #pragma once
-// Writes the runs of a batch, within the caller's transaction: encodes rows, feeds them to one INSERT
-// and one guarded UPDATE, then the larger parts row by row. A version that does not follow the stored
-// one is Errc::conflict and names the run; the caller rolls the whole batch back.
+// Writes the runs of a batch, within the caller's transaction: encodes rows, feeds them to one
+// INSERT and one guarded UPDATE, then the larger parts row by row. A version that does not follow
+// the stored one is Errc::conflict and names the run; the caller rolls the whole batch back.
 
 #include <cstdint>
 #include <memory>

@@ -121,13 +121,15 @@ Result<std::int64_t> schema_version(Db& db, const Schema& schema) {
   auto tables = TRY(db.integer("SELECT count(*) FROM sqlite_schema"));
   if (application == 0 && version == 0 && tables == 0) return std::int64_t{0};
   if (application != schema.application_id || version < 1) {
-    return Error{Errc::corrupt, str("cannot use ", db.path(), ": it is an SQLite file, but not one ",
-                                    "of Pawl's; name another directory")};
+    return Error{Errc::corrupt,
+                 str("cannot use ", db.path(), ": it is an SQLite file, but not one ",
+                     "of Pawl's; name another directory")};
   }
   auto known = static_cast<std::int64_t>(schema.steps.size());
   if (version > known) {
-    return Error{Errc::newer_version, str("cannot use ", db.path(), ": a newer Pawl wrote it (schema ",
-                                          version, ", this one knows ", known, "); upgrade Pawl")};
+    return Error{Errc::newer_version,
+                 str("cannot use ", db.path(), ": a newer Pawl wrote it (schema ", version,
+                     ", this one knows ", known, "); upgrade Pawl")};
   }
   return version;
 }

@@ -22,7 +22,8 @@ struct Schema {
 extern const Schema kMainSchema;
 extern const Schema kLogsSchema;
 
-// Looks only: Errc::newer_version, Errc::corrupt where the file is not ours, else its version (0: empty).
+// Looks only: Errc::newer_version, Errc::corrupt where the file is not ours, else its version (0:
+// empty).
 Result<std::int64_t> schema_version(Db& db, const Schema& schema);
 // Brings the file to the last step.
 Status migrate(Db& db, const Schema& schema);

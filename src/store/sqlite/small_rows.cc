@@ -15,8 +15,8 @@ std::int64_t micros(Time t) { return t.time_since_epoch().count(); }
 
 // The checksum of a workflow covers the text as stored and its identity.
 std::uint32_t workflow_crc(const WorkflowRow& row, std::string_view stored) {
-  auto identity = str(row.name, '\n', row.hash, '\n', row.file, '\n', row.links, '\n',
-                      micros(row.created));
+  auto identity =
+      str(row.name, '\n', row.hash, '\n', row.file, '\n', row.links, '\n', micros(row.created));
   return row_crc(row.id.value, row_crc(row.version, 0, identity), stored);
 }
 
@@ -32,9 +32,9 @@ Result<std::optional<WorkflowRow>> workflow_of(Query& q) {
   row.links = q.text(5);
   row.created = Time{Duration{q.integer(6)}};
   if (workflow_crc(row, q.blob(8)) != q.integer(9)) {
-    return Error{Errc::corrupt, str("cannot read workflow ", row.id.value,
-                                    ": its stored bytes fail their checksum; restore pawl.db from ",
-                                    "a backup")};
+    return Error{Errc::corrupt,
+                 str("cannot read workflow ", row.id.value,
+                     ": its stored bytes fail their checksum; restore pawl.db from ", "a backup")};
   }
   row.text = TRY(unpack(q.blob(8), q.integer(7)));
   return std::optional<WorkflowRow>(std::move(row));
@@ -105,8 +105,8 @@ Result<std::optional<IdempotencyKey>> find_key(Db& db, const std::string& key) {
   Query q(db, "SELECT run, fingerprint, created FROM keys WHERE key = ?1");
   q.bind_text(1, key);
   if (!TRY(q.row())) return std::optional<IdempotencyKey>{};
-  return std::optional<IdempotencyKey>({key, RunId(q.integer(0)), std::string(q.text(1)),
-                                        Time{Duration{q.integer(2)}}});
+  return std::optional<IdempotencyKey>(
+      {key, RunId(q.integer(0)), std::string(q.text(1)), Time{Duration{q.integer(2)}}});
 }
 
 Result<std::optional<std::string>> find_meta(Db& db, std::string_view name) {

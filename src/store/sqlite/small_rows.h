@@ -1,5 +1,6 @@
 #pragma once
-// The small tables: workflows, idempotency keys, settings. Written rarely, read by key.
+// The small tables: workflows, idempotency keys, settings. Written rarely, read by key, so they
+// have ordinary columns and no packing; each statement stands beside what it binds.
 
 #include <map>
 #include <optional>

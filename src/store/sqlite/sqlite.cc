@@ -14,10 +14,14 @@ const char* address(std::string_view bytes) { return bytes.data() ? bytes.data()
 
 const char* advice(Errc code) {
   switch (code) {
-    case Errc::disk_full: return "; free some space on that disk";
-    case Errc::corrupt: return "; restore it from a backup, or run `pawl doctor` to see the damage";
-    case Errc::io: return "; check the disk, and that this user may write there";
-    default: return "";
+    case Errc::disk_full:
+      return "; free some space on that disk";
+    case Errc::corrupt:
+      return "; restore it from a backup, or run `pawl doctor` to see the damage";
+    case Errc::io:
+      return "; check the disk, and that this user may write there";
+    default:
+      return "";
   }
 }
 
@@ -25,34 +29,47 @@ const char* advice(Errc code) {
 
 Errc errc_of(int extended_code, int system_error) {
   switch (extended_code & 0xff) {
-    case SQLITE_FULL: return Errc::disk_full;
+    case SQLITE_FULL:
+      return Errc::disk_full;
     case SQLITE_IOERR:
       if (extended_code == SQLITE_IOERR_DATA) return Errc::corrupt;  // a page fails its checksum
       return system_error == ENOSPC || system_error == EDQUOT ? Errc::disk_full : Errc::io;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-    case SQLITE_FORMAT: return Errc::corrupt;
+    case SQLITE_FORMAT:
+      return Errc::corrupt;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_INTERRUPT:
     case SQLITE_PROTOCOL:
-    case SQLITE_NOMEM: return Errc::unavailable;
+    case SQLITE_NOMEM:
+      return Errc::unavailable;
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_AUTH: return system_error == ENOSPC ? Errc::disk_full : Errc::io;
-    case SQLITE_CONSTRAINT: return Errc::conflict;
-    case SQLITE_TOOBIG: return Errc::too_large;
-    default: return Errc::internal;
+    case SQLITE_AUTH:
+      return system_error == ENOSPC ? Errc::disk_full : Errc::io;
+    case SQLITE_CONSTRAINT:
+      return Errc::conflict;
+    case SQLITE_TOOBIG:
+      return Errc::too_large;
+    default:
+      return Errc::internal;
   }
 }
 
 Result<std::unique_ptr<Db>> Db::open(const std::string& path, Mode mode, const char* vfs) {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   switch (mode) {
-    case Mode::create: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE; break;
-    case Mode::read_write: flags |= SQLITE_OPEN_READWRITE; break;
-    case Mode::read_only: flags |= SQLITE_OPEN_READONLY; break;
+    case Mode::create:
+      flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+      break;
+    case Mode::read_write:
+      flags |= SQLITE_OPEN_READWRITE;
+      break;
+    case Mode::read_only:
+      flags |= SQLITE_OPEN_READONLY;
+      break;
   }
   sqlite3* handle = nullptr;
   int code = sqlite3_open_v2(path.c_str(), &handle, flags, vfs);
@@ -67,7 +84,8 @@ Result<std::unique_ptr<Db>> Db::open(const std::string& path, Mode mode, const c
 }
 
 Db::~Db() {
-  for (auto& [sql, statement] : statements_) sqlite3_finalize(statement);
+  for (auto& [sql, statement] : statements_)
+    sqlite3_finalize(statement);
   sqlite3_close_v2(handle_);
 }
 
@@ -75,8 +93,8 @@ Error Db::error(std::string_view doing) const {
   int code = sqlite3_extended_errcode(handle_);
   if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) fsync_failed_ = true;
   auto meaning = errc_of(code, sqlite3_system_errno(handle_));
-  return Error{meaning, str("cannot ", doing, " ", path_, ": ", sqlite3_errmsg(handle_), " (SQLite ",
-                            code, ")", advice(meaning))};
+  return Error{meaning, str("cannot ", doing, " ", path_, ": ", sqlite3_errmsg(handle_),
+                            " (SQLite ", code, ")", advice(meaning))};
 }
 
 sqlite3_stmt* Db::prepare(const char* sql) {
@@ -128,7 +146,8 @@ Query& Query::bind(int index, std::int64_t value) {
 
 Query& Query::bind_text(int index, std::string_view value) {
   if (statement_) {
-    sqlite3_bind_text64(statement_, index, address(value), value.size(), SQLITE_STATIC, SQLITE_UTF8);
+    sqlite3_bind_text64(statement_, index, address(value), value.size(), SQLITE_STATIC,
+                        SQLITE_UTF8);
   }
   return *this;
 }

@@ -84,9 +84,7 @@ class Query {
   void reset();
 
   std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
-  bool is_null(int column) const {
-    return sqlite3_column_type(statement_, column) == SQLITE_NULL;
-  }
+  bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
   // Valid until the next step.
   std::string_view blob(int column) const;
   std::string_view text(int column) const;

@@ -49,12 +49,15 @@ Status SqliteStore::write(const Batch& batch) {
       batch.runs.empty() && batch.workflows.empty() && batch.keys.empty() && batch.meta.empty();
   if (only_logs && logs_.append(batch.logs).ok()) return {};
   auto transaction = TRY(Transaction::begin(db, Transaction::Kind::write));
-  for (const auto& row : batch.workflows) TRY(insert_workflow(db, row));
+  for (const auto& row : batch.workflows)
+    TRY(insert_workflow(db, row));
   TRY(writer_->runs.write(batch.runs));
-  for (const auto& key : batch.keys) TRY(insert_key(db, key));
-  for (const auto& [name, value] : batch.meta) TRY(put_meta(db, name, value));
-  // When nothing but the disk can refuse the rest. Whatever keeps lines from being stored, it does not
-  // keep runs from going on: a row in their place says so.
+  for (const auto& key : batch.keys)
+    TRY(insert_key(db, key));
+  for (const auto& [name, value] : batch.meta)
+    TRY(put_meta(db, name, value));
+  // When nothing but the disk can refuse the rest. Whatever keeps lines from being stored, it does
+  // not keep runs from going on: a row in their place says so.
   if (!batch.logs.empty() && (only_logs || !logs_.append(batch.logs).ok())) {
     TRY(write_lost(batch.logs));
   }
@@ -92,15 +95,16 @@ Error SqliteStore::failed(Error error) {
 
 Status SqliteStore::refused() const {
   if (!fsync_failed_) return {};
-  return Error{Errc::io, str("cannot use ", main_.path, ": its disk failed to store what was written ",
-                             "to it; check the disk and start Pawl again")};
+  return Error{Errc::io,
+               str("cannot use ", main_.path, ": its disk failed to store what was written ",
+                   "to it; check the disk and start Pawl again")};
 }
 
 Status SqliteStore::writable() const {
   TRY(refused());
   if (writer_) return {};
-  return Error{Errc::unavailable, str("cannot write in ", options_.directory,
-                                      ": it was opened for reading only")};
+  return Error{Errc::unavailable,
+               str("cannot write in ", options_.directory, ": it was opened for reading only")};
 }
 
 void SqliteStore::fill_reserve() {
@@ -125,7 +129,8 @@ Result<std::uint32_t> SqliteStore::purge(Time now, const Retention& retention) {
     auto chosen = TRY(writer_->purge.choose(now, retention));
     if (!chosen.empty()) {
       std::vector<RunId> ids;
-      for (const auto& header : chosen) ids.push_back(header.id);
+      for (const auto& header : chosen)
+        ids.push_back(header.id);
       TRY(logs_.remove_runs(ids));  // first: a crash between leaves a run without logs, no orphans
       auto transaction = TRY(Transaction::begin(db, Transaction::Kind::write));
       TRY(writer_->purge.remove(chosen));
@@ -209,15 +214,17 @@ Status SqliteStore::add_lost_lines(const LogQuery& query, std::vector<LogChunk>&
             "ORDER BY task, attempt, first_line");
     q.bind(1, query.run.value);
     while (TRY(q.row())) {
-      LogChunk marker{query.run, static_cast<TaskId>(q.integer(0)),
-                      static_cast<Attempt>(q.integer(1)), static_cast<std::uint64_t>(q.integer(2)),
+      LogChunk marker{query.run,
+                      static_cast<TaskId>(q.integer(0)),
+                      static_cast<Attempt>(q.integer(1)),
+                      static_cast<std::uint64_t>(q.integer(2)),
                       {}};
       if (query.task != kNoTask && query.task != marker.task) continue;
       if (query.attempt != 0 && query.attempt != marker.attempt) continue;
       if (marker.first_line < query.from_line) continue;
-      marker.lines.push_back({Time{Duration{q.integer(4)}}, core::Stream::pawl,
-                              str("log truncated: ", q.integer(3),
-                                  " lines could not be stored here")});
+      marker.lines.push_back(
+          {Time{Duration{q.integer(4)}}, core::Stream::pawl,
+           str("log truncated: ", q.integer(3), " lines could not be stored here")});
       markers.push_back(std::move(marker));
     }
     return {};

@@ -2,10 +2,11 @@
 // The embedded store put together: who may write (lock file), the writing connection and its parts,
 // readers, logs, and what is done when the disk is full or lies.
 //
-// A commit is one transaction; before its end the log lines are made durable in their own file. A full
-// disk costs the batch, not the store: a reserve file is given up so that the next small commits (pause, cancel) fit.
-// A failed fsync ends the store: what the disk holds is unknown and a second fsync may lie, so
-// everything is refused until Pawl is started again and recovers from what is really there.
+// A commit is one transaction; before its end the log lines are made durable in their own file. A
+// full disk costs the batch, not the store: a reserve file is given up so that the next small
+// commits (pause, cancel) fit. A failed fsync ends the store: what the disk holds is unknown and a
+// second fsync may lie, so everything is refused until Pawl is started again and recovers from what
+// is really there.
 
 #include <atomic>
 #include <memory>

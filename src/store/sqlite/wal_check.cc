@@ -16,8 +16,8 @@ namespace pawl::store::sqlite {
 
 namespace {
 
-// The file format is SQLite's (fileformat2.html, section 4): a header of 32 bytes, then frames of 24
-// bytes and a page; all numbers big-endian; the checksum runs on from frame to frame.
+// The file format is SQLite's (fileformat2.html, section 4): a header of 32 bytes, then frames of
+// 24 bytes and a page; all numbers big-endian; the checksum runs on from frame to frame.
 constexpr std::size_t kHeaderBytes = 32, kFrameBytes = 24;
 constexpr std::uint32_t kMagic = 0x377f0682;  // the lowest bit: words are summed as big-endian
 
@@ -106,8 +106,8 @@ class WalFile {
   Result<bool> read(std::uint64_t offset, std::string& into) {
     std::size_t done = 0;
     while (done < into.size()) {
-      auto n = ::pread(fd_, into.data() + done, into.size() - done,
-                       static_cast<off_t>(offset + done));
+      auto n =
+          ::pread(fd_, into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return errno_error("read", path_, errno);
       if (n == 0) return false;

@@ -14,7 +14,7 @@ _pawl() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       =) ((i++)) ;;
-      "--data"|"--color"|"--timeout"|"--input"|"-i"|"--inputs"|"--name"|"--label"|"--progress"|"--slots"|"--resource"|"--fail-on"|"--idempotency-key"|"--state"|"--verdict"|"--workflow"|"--since"|"--limit"|"--tail"|"--attempt"|"--grep"|"--task"|"--format"|"-o"|"--message"|"-m"|"--set"|"--from"|"--unit")
+      "--data"|"--color"|"--timeout"|"--input"|"-i"|"--inputs"|"--name"|"--label"|"--progress"|"--slots"|"--resource"|"--fail-on"|"--idempotency-key"|"--state"|"--verdict"|"--workflow"|"--since"|"--limit"|"--tail"|"--attempt"|"--grep"|"--task"|"--format"|"-o"|"--message"|"-m"|"--from"|"--set"|"--unit")
         [ "${COMP_WORDS[i+1]}" = = ] || ((i++)) ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((place++)); fi ;;
@@ -37,6 +37,7 @@ _pawl() {
     "watch --fail-on")
       mapfile -t COMPREPLY < <(compgen -W 'warning fail' -- "$word")
       return ;;
+    "watch --slots"|"watch --resource") return ;;
     "wait --fail-on")
       mapfile -t COMPREPLY < <(compgen -W 'warning fail' -- "$word")
       return ;;
@@ -58,7 +59,7 @@ _pawl() {
       return ;;
     "pause --message"|"pause -m") return ;;
     "cancel --message"|"cancel -m") return ;;
-    "retry --task"|"retry --set") return ;;
+    "retry --from"|"retry --set") return ;;
     "recover --from"|"recover --set"|"recover --input"|"recover -i") return ;;
     "approve --message"|"approve -m") return ;;
     "reject --message"|"reject -m") return ;;
@@ -81,7 +82,7 @@ _pawl() {
     local flags=''
     case $command in
       run) flags='--input -i --inputs --name --label --progress --slots --resource --fail-on --idempotency-key' ;;
-      watch) flags='--progress --fail-on' ;;
+      watch) flags='--progress --slots --resource --fail-on' ;;
       wait) flags='--fail-on' ;;
       plan) flags='--input -i --inputs' ;;
       ls) flags='--state --verdict --workflow --label --since --limit' ;;
@@ -90,7 +91,7 @@ _pawl() {
       graph) flags='--format -o' ;;
       pause) flags='--message -m' ;;
       cancel) flags='--message -m' ;;
-      retry) flags='--task --set' ;;
+      retry) flags='--from --set' ;;
       recover) flags='--from --set --input -i' ;;
       approve) flags='--message -m' ;;
       reject) flags='--message -m' ;;

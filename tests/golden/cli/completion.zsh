@@ -60,7 +60,7 @@ _pawl() {
         '--name=[what lists show; goes over the file'\''s run_name]:text:' \
         '*--label=[a label, to find the run by]:name=value:' \
         '--progress=[how progress is shown on stderr]:how:(auto tty plain json none)' \
-        '--slots=[tasks at once (default\: one a processor)]:n:' \
+        '--slots=[tasks at once (default\: two a processor, at least 4)]:n:' \
         '*--resource=[what this machine has, such as gpu=2]:name=n:' \
         '--fail-on=[the mildest verdict that exits 4]:verdict:(warning fail)' \
         '--idempotency-key=[start at most one run for this key; later ones follow the first]:key:' \
@@ -76,6 +76,8 @@ _pawl() {
         ':file:_files' ;;
         watch) _arguments \
         '--progress=[how progress is shown on stderr]:how:(auto tty plain json none)' \
+        '--slots=[tasks at once (default\: two a processor, at least 4)]:n:' \
+        '*--resource=[what this machine has, such as gpu=2]:name=n:' \
         '--fail-on=[the mildest verdict that exits 4]:verdict:(warning fail)' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
@@ -243,7 +245,7 @@ _pawl() {
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
         '*:run:_pawl_runs' ;;
         retry) _arguments \
-        '*--task=[this one only (default\: all that failed)]:task:' \
+        '*--from=[this one only (default\: all that failed)]:task:' \
         '*--set=[a parameter of the task, from now on]:name=value:' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
