@@ -75,6 +75,17 @@ SpawnerClient::~SpawnerClient() {
 Result<std::vector<HeldProcess>> SpawnerClient::find() {
   dir_.reset(::open(options_.data_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!dir_) return errno_error("open", options_.data_dir, errno);
+  // A spawner that is leaving may hold the lock when the next one wants it, and the next one then
+  // leaves too. What they held is on disk or in the one that is left: look again.
+  constexpr int kTries = 5;
+  for (int tries = 1;; ++tries) {
+    auto held = find_once();
+    if (held.ok() || held.error().code != Errc::unavailable || tries == kTries) return held;
+    socket_.reset();
+  }
+}
+
+Result<std::vector<HeldProcess>> SpawnerClient::find_once() {
   socket_.reset(connect_unix(dir_.get(), kSpawnerSocket));
   if (socket_) {
     auto held = greet();

@@ -45,6 +45,7 @@ class SpawnerClient : public actions::ProcessHost {
   void flush();
 
  private:
+  Result<std::vector<actions::HeldProcess>> find_once();
   struct Process {
     actions::ProcessEvents* events = nullptr;
     std::size_t unacknowledged = 0;  // bytes

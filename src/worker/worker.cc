@@ -30,6 +30,8 @@ using core::ReportKind;
 namespace {
 
 constexpr std::size_t kReportBatch = 4096;
+// Attempts that cost nothing here are taken by the hundred.
+constexpr std::uint32_t kInlineAhead = 128;
 constexpr Duration kShortLife = std::chrono::milliseconds(50);
 // Evidence of a final report that nobody acknowledges, by an engine that never acknowledges.
 constexpr Duration kKeepEvidence = std::chrono::seconds(30);
@@ -248,6 +250,7 @@ void Worker::Core::carry_out(Assignment& a) {
       report.fence = a.fence;
       report.kind = ReportKind::completed;
       ++freed_;
+      if (options_.look_ahead && ahead_ < kInlineAhead) ++ahead_, ++freed_;
       return (*function)(a, report);
     }
     return take_on(std::move(a), *kind);
@@ -323,9 +326,10 @@ void Worker::Core::look_ahead(const LiveAttempt& ended) {
   if (!options_.look_ahead || draining_) return;
   const auto life = clock_.mono() - ended.started_at();
   mean_life_ = ++lives_ == 1 ? life : (mean_life_ * 7 + life) / 8;
-  if (mean_life_ < kShortLife && lives_ >= options_.processes) {
-    if (ahead_ < 2 * options_.processes) ++ahead_, ++freed_;
-  } else if (ahead_ > 0 && freed_ > 0) {
+  const bool is_short = mean_life_ < kShortLife && lives_ >= options_.processes;
+  if (is_short && ahead_ < 2 * options_.processes) {
+    ++ahead_, ++freed_;
+  } else if (ahead_ > (is_short ? 2 * options_.processes : 0) && freed_ > 0) {
     --ahead_, --freed_;
   }
 }

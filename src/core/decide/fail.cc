@@ -171,6 +171,11 @@ void Decider::lose_attempt(TaskId t) {
     return fail_attempt(t, {FailureClass::lost,
                             str("its worker vanished ", r.losses, " times; given up"), 0, true});
   }
+  for (const RecoverRule& rule : run_.def(t).recover) {
+    if (rule.matches(FailureClass::lost)) {  // the workflow has a word on it: that holds
+      return fail_attempt(t, {FailureClass::lost, "its worker vanished"});
+    }
+  }
   extra(t).failure = FailureClass::lost;
   // The first loss is most likely not the task's doing: it starts again at once.
   if (r.losses == 1) return enqueue(t, Reason::lost);

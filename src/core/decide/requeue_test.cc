@@ -44,6 +44,15 @@ TEST(Lost, SoOftenThatItMustBeTheTasksDoing) {
   EXPECT_EQ(r.extra("a").failure, FailureClass::lost);
 }
 
+TEST(Lost, ARuleForItHolds) {
+  TestRun r("tasks: {a: {action: noop, recover: [{on: lost, action: fail}]}}");
+  r.start();
+  r.claim();
+  r.lose("a");
+  EXPECT_EQ(r.reasons(), "a=failed(error)");
+  EXPECT_EQ(r.extra("a").failure, FailureClass::lost);
+}
+
 TEST(Requeue, TakesOnlyLiveAttempts) {
   TestRun r("tasks: {a: {action: noop}, b: {action: noop}}");
   r.start();

@@ -69,6 +69,9 @@ Result<std::unique_ptr<Db>> open_reader(const FileOptions& options, const Schema
   auto db = TRY(Db::open(options.path, Db::Mode::read_only, page_sum_vfs(options.vfs)));
   TRY(common_pragmas(*db));
   auto version = TRY(schema_version(*db, schema));
+  if (version == 0 && !schema.born_whole) {
+    return Error{Errc::not_found, str(options.path, " holds nothing yet")};
+  }
   if (version == 0) {
     return Error{Errc::corrupt,
                  str("cannot read ", options.path, ": it is empty; restore it from a ", "backup")};

@@ -238,7 +238,7 @@ Status LogStore::remove_runs(const std::vector<RunId>& runs) {
 
 Result<std::vector<LogChunk>> LogStore::read(const LogQuery& query) {
   if (!exists()) return std::vector<LogChunk>{};
-  return read_on(readers_, [&](Db& db) -> Result<std::vector<LogChunk>> {
+  auto read = read_on(readers_, [&](Db& db) -> Result<std::vector<LogChunk>> {
     bool any_task = query.task == kNoTask;
     // Within one attempt, begin at the chunk that holds the line, not at the first of the log.
     std::int64_t start = 0;
@@ -267,12 +267,14 @@ Result<std::vector<LogChunk>> LogStore::read(const LogQuery& query) {
     }
     return out;
   });
+  if (!read.ok() && read.error().code == Errc::not_found) return std::vector<LogChunk>{};
+  return read;
 }
 
 Status LogStore::check(const std::function<Result<bool>(RunId)>& run_exists,
                        std::vector<std::string>& findings) {
   if (!exists()) return {};
-  return read_on(readers_, [&](Db& db) -> Status {
+  auto checked = read_on(readers_, [&](Db& db) -> Status {
     auto sound = TRY(db.text("PRAGMA integrity_check(10)"));
     if (sound != "ok") findings.push_back(str("logs.db: ", sound));
     Query q(db,
@@ -299,6 +301,7 @@ Status LogStore::check(const std::function<Result<bool>(RunId)>& run_exists,
     }
     return {};
   });
+  return !checked.ok() && checked.error().code == Errc::not_found ? Status{} : checked;
 }
 
 std::uint64_t LogStore::bytes() const {

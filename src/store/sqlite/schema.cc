@@ -113,7 +113,7 @@ CREATE TABLE chunks(
 }  // namespace
 
 const Schema kMainSchema{kMainApplicationId, kMainSteps};
-const Schema kLogsSchema{kLogsApplicationId, kLogsSteps};
+const Schema kLogsSchema{kLogsApplicationId, kLogsSteps, false};
 
 Result<std::int64_t> schema_version(Db& db, const Schema& schema) {
   auto application = TRY(db.integer("PRAGMA application_id"));

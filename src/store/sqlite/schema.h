@@ -17,6 +17,9 @@ inline constexpr std::int64_t kLogsApplicationId = 0x5061774c;  // "PawL"
 struct Schema {
   std::int64_t application_id;
   std::span<const char* const> steps;  // step n takes user_version n to n + 1
+  // The file gets its name once it has its tables: an empty one is damage. Otherwise a crash may
+  // have come between, and an empty file holds nothing yet.
+  bool born_whole = true;
 };
 
 extern const Schema kMainSchema;
