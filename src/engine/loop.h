@@ -167,6 +167,7 @@ class Loop {
   // A run that is open and was not known: what it holds, and what ran of it.
   void take_back(Entry& entry);
   void reconcile(Entry& entry);
+  WorkerId held_by(const core::Fence& fence, WorkerId only);
   void refuse_held(RunId run);
 
   // loop_workers.cc

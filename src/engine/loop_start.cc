@@ -106,37 +106,41 @@ void Loop::refuse_held(RunId run) {
   }
 }
 
+// Who says that it holds this attempt (`only` that worker, where one is given); it says so no more.
+WorkerId Loop::held_by(const core::Fence& f, WorkerId only) {
+  auto held = held_.find(f.run);
+  if (held == held_.end()) return {};
+  auto it = std::find_if(held->second.begin(), held->second.end(), [&](const auto& h) {
+    return h.first == f && (!only || h.second == only);
+  });
+  if (it == held->second.end()) return {};
+  WorkerId holder = it->second;
+  held->second.erase(it);
+  if (held->second.empty()) held_.erase(held);
+  return holder;
+}
+
 // What ran when the last engine ended: held by a worker that outlived it, or lost.
 void Loop::reconcile(Entry& entry) {
   core::Run& run = *entry.run;
   ctx_.effects = &open_->effects;
   std::vector<core::Fence> lost;
-  auto held = held_.find(run.id);
   for (const core::Fence& f : core::live_attempts(run)) {
     WorkerId owner = run.rows[f.task].worker;
-    if (workers_.count(owner)) {  // of this life
-      if (run.rows[f.task].cancel_asked) open_->effects.cancels.push_back({owner, f});
-      continue;
+    bool kept = workers_.count(owner) > 0;  // of this life
+    WorkerId holder = held_by(f, kept ? owner : WorkerId{});
+    if (holder) {
+      // Adopted already where a flight failed, and was recorded all the same.
+      kept = kept || core::decide(run, core::Adopt{f, holder}, ctx_).ok();
+      ++workers_.at(holder).busy;
+      open_->adopted.emplace_back(holder, f);
     }
-    bool kept = false;
-    if (held != held_.end()) {
-      for (auto it = held->second.begin(); it != held->second.end(); ++it) {
-        if (it->first != f) continue;
-        kept = core::decide(run, core::Adopt{f, it->second}, ctx_).ok();
-        if (kept) {
-          ++workers_.at(it->second).busy;
-          open_->adopted.emplace_back(it->second, f);
-        }
-        // The cancel that the last engine may not have delivered is sent again.
-        if (kept && run.rows[f.task].cancel_asked) {
-          open_->effects.cancels.push_back({it->second, f});
-        }
-        held->second.erase(it);
-        break;
-      }
-      if (held->second.empty()) held_.erase(held), held = held_.end();
+    if (!kept) {
+      lost.push_back(f);
+    } else if (run.rows[f.task].cancel_asked) {
+      // The cancel that may not have been delivered is sent again.
+      open_->effects.cancels.push_back({run.rows[f.task].worker, f});
     }
-    if (!kept) lost.push_back(f);
   }
   if (!lost.empty() && !any_joined_) {
     orphans_.insert(run.id);  // decided when the first worker says what it holds

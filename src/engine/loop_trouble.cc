@@ -55,8 +55,8 @@ void Loop::undo(Flight& f) {
       ++w->second.credits;
       --w->second.busy;
     }
-    drop(assignment.fence
-             .run);  // also where it is delivered for the second time, and touches nothing
+    // Also where it is delivered for the second time, and touches nothing.
+    drop(assignment.fence.run);
     doubtful_[assignment.fence.run].emplace_back(worker, std::move(assignment));
   }
   for (const auto& c : f.effects.cancels)
@@ -65,6 +65,7 @@ void Loop::undo(Flight& f) {
     auto w = workers_.find(worker);
     if (w == workers_.end()) continue;
     --w->second.busy;
+    drop(fence.run);
     held_[fence.run].emplace_back(fence, worker);
   }
   for (Request& r : f.replay) {
