@@ -92,9 +92,7 @@ std::string Place::write(std::string_view name, std::string_view text) const {
   return file(name);
 }
 
-std::string Place::read(std::string_view name) const {
-  return text_of(file(name));
-}
+std::string Place::read(std::string_view name) const { return text_of(file(name)); }
 
 Outcome Place::pawl(const std::vector<std::string>& words, std::string_view input) const {
   auto in = input.empty() ? std::string("/dev/null") : write("stdin", input);
