@@ -32,6 +32,10 @@ namespace {
 constexpr std::size_t kReportBatch = 4096;
 // Attempts that cost nothing here are taken by the hundred.
 constexpr std::uint32_t kInlineAhead = 128;
+// Of short-lived processes, so many times those that may run.
+constexpr std::uint32_t kAhead = 3;
+constexpr Duration kLinger = std::chrono::milliseconds(3);
+constexpr std::size_t kLingerReports = 64;
 constexpr Duration kShortLife = std::chrono::milliseconds(50);
 // Evidence of a final report that nobody acknowledges, by an engine that never acknowledges.
 constexpr Duration kKeepEvidence = std::chrono::seconds(30);
@@ -116,6 +120,7 @@ class Worker::Core : public AttemptOwner {
   void take_on(Assignment&& assignment, const actions::ActionKind& kind);
   void begin_waiting();
   void look_ahead(const LiveAttempt& ended);
+  bool lingers();
   void flush_reports();
   void forget_old();
   // Twice as many as may run: the spawner starts the next one without asking.
@@ -153,6 +158,7 @@ class Worker::Core : public AttemptOwner {
   std::uint32_t ahead_ = 0;  // slots offered beyond options_.slots
   Duration mean_life_{0};    // of processes lately
   std::uint64_t lives_ = 0;
+  Mono linger_until_{};  // reports wait until then; the epoch: none waits
   const core::TaskDef* last_def_ = nullptr;
   const actions::ActionKind* last_kind_ = nullptr;
   bool receipts_ = false;  // the engine acknowledges
@@ -320,16 +326,16 @@ void Worker::Core::over(LiveAttempt& attempt) {
   settling_[kept->fence()] = std::move(kept);
 }
 
-// Keeps up to twice `processes` attempts at hand while they live for less than a commit takes on a
+// Keeps a few times `processes` attempts at hand while they live for less than a commit takes on a
 // slow disk; gives those slots up again once they live longer.
 void Worker::Core::look_ahead(const LiveAttempt& ended) {
   if (!options_.look_ahead || draining_) return;
   const auto life = clock_.mono() - ended.started_at();
   mean_life_ = ++lives_ == 1 ? life : (mean_life_ * 7 + life) / 8;
   const bool is_short = mean_life_ < kShortLife && lives_ >= options_.processes;
-  if (is_short && ahead_ < 2 * options_.processes) {
+  if (is_short && ahead_ < kAhead * options_.processes) {
     ++ahead_, ++freed_;
-  } else if (ahead_ > (is_short ? 2 * options_.processes : 0) && freed_ > 0) {
+  } else if (ahead_ > (is_short ? kAhead * options_.processes : 0) && freed_ > 0) {
     --ahead_, --freed_;
   }
 }
@@ -386,7 +392,26 @@ void Worker::Core::receive(DrainWorker& command) {
 
 // -- out
 
+// While enough attempts are at hand to keep every process busy, nobody waits for a report: a few go
+// out together, and share a commit.
+bool Worker::Core::lingers() {
+  const auto ready = static_cast<std::uint32_t>(waiting_.size()) +
+                     (processes_ > options_.processes ? processes_ - options_.processes : 0);
+  if (reports_.empty() || draining_ || options_.processes == 0 || ready < options_.processes ||
+      reports_.size() >= kLingerReports) {
+    return false;
+  }
+  const auto now = clock_.mono();
+  if (linger_until_ == Mono{}) {
+    linger_until_ = now + kLinger;
+    timers_.at(linger_until_, [] {});
+  }
+  return now < linger_until_;
+}
+
 void Worker::Core::flush_reports() {
+  if (lingers()) return;
+  linger_until_ = Mono{};
   const auto freed = std::exchange(freed_, 0);
   if (reports_.empty()) {
     if (freed > 0) port_.offer(id_, freed);

@@ -14,8 +14,9 @@ std::string default_name(const Workflow& w, const Json& inputs) {
   int shown = 0;
   for (const auto& [key, value] : inputs.as_object()) {
     if (value.is_array() || value.is_object() || value.is_null()) continue;
-    bool secret = std::any_of(w.inputs.begin(), w.inputs.end(),
-                              [&](const InputDef& def) { return def.secret && def.name == key; });
+    bool secret = std::any_of(
+        w.inputs.begin(), w.inputs.end(),
+        [&wanted = key](const InputDef& def) { return def.secret && def.name == wanted; });
     if (secret) continue;
     if (shown++ == 3) break;
     name +=
