@@ -111,7 +111,7 @@ def check_clang_tidy(root, names, jobs):
     for name in names:
         wanted = name.startswith(CLANG_TIDY_LAYERS) and name.endswith(".cc")
         flags = flags_of.get(str(root / name))
-        if wanted and flags and not name.endswith(("_test.cc", "_fuzz.cc")):
+        if wanted and flags and not name.endswith(("_test.cc", "_testing.cc", "_fuzz.cc")):
             command = [CLANG_TIDY, "-p", str(preset), "--quiet", name]
             work.append((name, Fingerprint(root, settings + flags).of(name), command, None))
     return run_cached(root, "clang-tidy", work, jobs)

@@ -80,7 +80,7 @@ std::uint32_t Doc::add(DocType type, std::string_view text, std::uint32_t line,
 }
 
 std::string_view Doc::keep(std::string_view text) {
-  if (text.empty()) return std::string_view("", 0);
+  if (text.empty()) return std::string_view("");
   constexpr std::size_t kBlock = 64u << 10;
   if (text_size_ - text_used_ < text.size()) {
     // A long text gets a block of its own length, so that nothing of it is wasted.

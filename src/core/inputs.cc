@@ -45,7 +45,9 @@ Result<Json> check_inputs(const Workflow& workflow, const Json& given) {
     return Error{Errc::invalid_workflow,
                  str("inputs must be one JSON object, found ", Json::type_name(given.type()))};
   std::string problems;
-  auto problem = [&](std::string text) { problems += str(problems.empty() ? "" : "\n", text); };
+  auto problem = [&](const std::string& text) {
+    problems += str(problems.empty() ? "" : "\n", text);
+  };
   Json out = Json::object();
   for (const InputDef& input : workflow.inputs) {
     const Json* value = given.find(input.name);

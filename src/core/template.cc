@@ -260,6 +260,7 @@ std::vector<const Expr*> Template::expressions() const {
   std::vector<const Expr*> out;
   std::vector<Located> all;
   if (exprs_ != nullptr) collect(exprs_->root, "", all);
+  out.reserve(all.size());
   for (const Located& l : all)
     out.push_back(l.expr);
   return out;

@@ -336,8 +336,7 @@ void Loop::take_register(RegisterWorkflow& r) {
                    ? Result<std::optional<store::WorkflowRow>>(std::optional(in_flight->second))
                    : store_.find_workflow(r.row.name, 0);
   if (!known.ok()) {
-    Error error = known.error();
-    open_->calls.push_back([f = std::move(r.registered), error] { f(error); });
+    open_->calls.push_back([f = std::move(r.registered), error = known.error()] { f(error); });
     return;
   }
   auto tell = [&](WorkflowId id) {

@@ -55,8 +55,7 @@ void Loop::take_reports(TakeReports& r) {
         continue;
       }
       trouble_ = e.error();
-      unread.push_back(std::move(report));
-      report.fence = {};
+      unread.push_back(std::exchange(report, core::Report()));
       continue;
     }
     core::Run& run = *(*e)->run;
