@@ -93,7 +93,7 @@ RANDOM = re.compile(r"\b(?:random_device|mt19937(?:_64)?|default_random_engine|R
 EXCEPTION = re.compile(r"\bthrow\b|\bcatch\s*\(|\btry\s*\{")
 COROUTINE = re.compile(r"\bco_(?:await|yield|return)\b")
 UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
-MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:work|root|home/\w+|tmp/bash_jobs[\w.]*)/")
+MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:work|root|home/\w+|tmp/\w+\.\d+)/")
 IMPURE = re.compile(r"#include\s*<(?:thread|mutex|shared_mutex|condition_variable|future|atomic|"
                     r"fstream|iostream|filesystem|random|(?:unistd|fcntl|pthread|sys/\w+)\.h)>")
 INCLUDE = re.compile(r'^\s*#include\s*"([^"]+)"')

@@ -167,7 +167,7 @@ class Words(TidyTest):
         self.assert_clean("src/base/x.cc", "// mkdtemp wants XXXXXX at the end\n")
 
     def test_machine_paths(self):
-        for path in ["/work/main/x", "/tmp/bash_jobs.0/3", "/root/x", "/home/ann/x"]:
+        for path in ["/work/tree/x", "/tmp/jobs.0/3", "/root/x", "/home/ann/x"]:
             self.assert_fires("machine-path", "docs/page.md", f"see {path}\n")
         self.assert_clean("docs/page.md", "see build/work/x, ./root/y and example.com/work/z\n")
 
