@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "engine/run_io.h"
@@ -472,6 +473,7 @@ std::unique_ptr<Flight> Loop::take_flight() {
   }
   auto flight = std::move(open_);
   open_ = spare_ ? std::move(spare_) : std::make_unique<Flight>();
+  failpoint("engine.flight.taken");
   flight->batch.runs.reserve(flight->touched.size());
   for (RunId id : flight->touched) {
     Entry& entry = entries_.at(id);

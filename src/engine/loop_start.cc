@@ -1,6 +1,7 @@
 // Start-up: open runs are read in steps while the loop already works. Recovery is nothing else.
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "engine/loop.h"
 #include "engine/run_io.h"
@@ -32,6 +33,7 @@ Status Loop::start() {
     evict();
     if (images.size() < kScanStep) break;
   }
+  failpoint("engine.start.held_read");
   // A key that was free when the engine died is given on now.
   for (const auto& name : keys_.names())
     give_key(name);
@@ -41,6 +43,7 @@ Status Loop::start() {
 }
 
 void Loop::scan_step() {
+  failpoint("engine.start.scan");
   auto images = store_.scan_open(scan_cursor_, kScanStep, false);
   if (!images.ok()) {
     trouble_reading_ = true;
@@ -59,6 +62,7 @@ void Loop::scan_step() {
   }
   if (images->size() == kScanStep && scan_cursor_ < scan_end_) return;
   scanning_ = false;
+  failpoint("engine.start.scanned");
   // What a worker says it holds and no run knows of is history.
   for (const auto& [run, fences] : held_) {
     for (const auto& [fence, worker] : fences)
@@ -145,6 +149,7 @@ void Loop::reconcile(Entry& entry) {
   if (!lost.empty() && !any_joined_) {
     orphans_.insert(run.id);  // decided when the first worker says what it holds
   } else if (!lost.empty()) {
+    failpoint("engine.start.requeue");
     auto s = core::decide(run, core::Requeue{std::move(lost), true}, ctx_);
     PAWL_ASSERT(s.ok());
   }

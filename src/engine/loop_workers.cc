@@ -1,6 +1,7 @@
 // Workers: their coming and going, and what they report.
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "engine/loop.h"
 
@@ -17,6 +18,7 @@ void Loop::take_join(JoinWorker& j) {
   for (const core::Fence& f : j.held)
     held_[f.run].emplace_back(f, j.worker);
   w.busy = 0;
+  failpoint("engine.worker.joined");
   auto orphans = std::move(orphans_);
   orphans_.clear();
   for (RunId id : orphans)
@@ -43,6 +45,7 @@ void Loop::take_reports(TakeReports& r) {
   auto w = workers_.find(r.worker);
   if (w == workers_.end()) return;
   w->second.credits += r.slots;
+  failpoint("engine.reports.begin");
   ctx_.effects = &open_->effects;
   std::uint32_t owed = std::exchange(r.ended, 0);
   std::vector<core::Report> unread;  // their run cannot be read now: they are taken later

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <memory>
 
+#include "base/failpoint.h"
 #include "base/text.h"
 
 namespace pawl::worker {
@@ -130,6 +131,7 @@ Status Job::spill(const std::string& dir) {
   for (auto& chunk : chunks_) {
     if (chunk.in_file) continue;
     TRY(write_all(file_.get(), chunk.bytes, "the spool"));
+    failpoint("spawner.spool.spilled");
     chunk.file_at = file_size_;
     chunk.in_file = true;
     chunk.bytes = std::string();
@@ -167,6 +169,7 @@ Status Job::save(const std::string& dir) {
   Writer w(bytes);
   encode_header(w);
   w.u32(crc32c(bytes));
+  failpoint("spawner.spool.synced");
   return write_file_atomic(str(dir, '/', file_name(), ".job"), bytes, 0600);
 }
 

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "worker/orphans.h"
@@ -108,11 +109,13 @@ Result<std::vector<HeldProcess>> SpawnerClient::find_once() {
 }
 
 void SpawnerClient::fence_orphans() {
+  failpoint("worker.orphans.begin");
   const auto store = store_identity(options_.data_dir);
   const int left = kill_by_lease(str(store, ':'), std::chrono::seconds(5), *options_.clock);
   if (left > 0) {
     log_warning("processes of an earlier life could not be killed", {{"processes", left}});
   }
+  failpoint("worker.orphans.killed");
   ::unlinkat(dir_.get(), kSpawnerSocket, 0);
 }
 
@@ -129,10 +132,12 @@ Status SpawnerClient::launch_spawner() {
     if (other < 0) return errno_error("duplicate", "a socket", errno);
     theirs.reset(other);
   }
+  failpoint("worker.spawner.launch");
   const pid_t pid = TRY(spawn_it(options_.executable, options_.data_dir, theirs.get()));
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
+  failpoint("worker.spawner.launched");
   in_ = FrameReader();
   out_.clear();
   return Ok{};
@@ -234,6 +239,7 @@ ProcessKey SpawnerClient::start(actions::ProcessSpec spec, actions::ProcessEvent
   Frame frame(out_, Msg::spawn);
   frame->varint(key);
   put_spec(frame.writer(), spec);
+  failpoint("worker.spawn.asked");
   return key;
 }
 
@@ -300,6 +306,7 @@ void SpawnerClient::receive(std::string_view payload) {
   auto* events = it->second.events;
   switch (msg) {
     case Msg::launched:
+      failpoint("worker.spawn.launched");
       events->launched();
       break;
     case Msg::launch_failed: {
@@ -318,6 +325,7 @@ void SpawnerClient::receive(std::string_view payload) {
       exit.status = static_cast<int>(r.zigzag());
       exit.stopped = static_cast<actions::StopReason>(r.u8());
       exit.unconfirmed = r.u8() != 0;
+      failpoint("worker.exited");
       it->second.events = nullptr;
       events->exited(exit);
       break;
@@ -344,6 +352,7 @@ void SpawnerClient::receive_output(Reader& r, ProcessKey key) {
   }
   const auto upto = first + lines.size();
   auto& process = processes_[key];
+  failpoint("worker.output");
   process.events->lines(first, std::move(lines));
   process.unacknowledged += bytes.size();
   if (process.unacknowledged < kAcknowledgeEvery) return;
@@ -359,6 +368,7 @@ void SpawnerClient::lost() {
   socket_.reset();
   out_.clear();
   in_ = FrameReader();
+  failpoint("worker.spawner.lost");
   log_error("the spawner was killed; its tasks are lost");
   UniqueFd lock(::openat(dir_.get(), kSpawnerLock, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (lock) ::flock(lock.get(), LOCK_EX);

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "worker/launch.h"
 #include "worker/orphans.h"
@@ -53,6 +54,7 @@ bool Spawner::stop_waiting(ProcessKey key, StopReason reason) {
 }
 
 void Spawner::spawn(ProcessKey key, actions::ProcessSpec spec) {
+  failpoint("spawner.spawn.begin");
   auto launched = launch(spec, str("PAWL_LEASE=", lease_of(store_, spec.fence)), null_.get());
   auto* c = engine();
   if (launched.pid < 0) {
@@ -63,6 +65,7 @@ void Spawner::spawn(ProcessKey key, actions::ProcessSpec spec) {
     frame->zigzag(launched.error.error);
     return;
   }
+  failpoint("spawner.spawn.launched");
   const auto notes = std::move(spec.notes);
   auto job = std::make_unique<Job>(key, std::move(spec));
   job->pid = launched.pid;
@@ -81,6 +84,7 @@ void Spawner::spawn(ProcessKey key, actions::ProcessSpec spec) {
   }
   give(*job);
   jobs_[key] = std::move(job);
+  failpoint("spawner.spawn.told");
 }
 
 void Spawner::stop(Job& job, StopReason reason, Duration kill_after) {
@@ -91,6 +95,7 @@ void Spawner::stop(Job& job, StopReason reason, Duration kill_after) {
     return;
   }
   job.stopped = reason;
+  failpoint("spawner.stop");
   // Where the group is empty its number may soon be somebody else's.
   if (job.leader_ended && ::kill(-job.pid, 0) != 0) return look_at(job);
   ::kill(-job.pid, SIGTERM);
@@ -102,6 +107,7 @@ void Spawner::stop(Job& job, StopReason reason, Duration kill_after) {
 void Spawner::forget(ProcessKey key) {
   auto it = jobs_.find(key);
   if (it == jobs_.end() || !it->second->ended) return;
+  failpoint("spawner.forget");
   // Files are rare: only a job that was spilled or loaded has any.
   if (it->second->bytes_in_file() > 0 || it->second->pid < 0) it->second->remove_files(spool_dir_);
   jobs_.erase(it);
@@ -119,6 +125,7 @@ bool Spawner::read_once(Job& job, Stream stream, UniqueFd& pipe) {
   if (n > 0) {
     const std::string_view data(buffer_.data(), static_cast<std::size_t>(n));
     job.add_output(stream, data, now());
+    failpoint("spawner.output");
     return true;
   }
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
@@ -237,10 +244,12 @@ void Spawner::look_at(Job& job) {
     }
   }
   if (stopping) after_stop(job);
+  failpoint("spawner.ended.begin");
   job.ended = true;
   --live_;
   timed_.erase(&job);
   give(job);
+  failpoint("spawner.ended.told");
 }
 
 // A stop means every process of the task, also one that left its group.

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/codec.h"
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "store/sqlite/row.h"
 
@@ -112,11 +113,15 @@ Status LogStore::append(const std::vector<LogChunk>& chunks) {
     return Error{Errc::io, str("cannot write ", options_.path,
                                ": its disk failed to store earlier lines; restart Pawl")};
   }
+  failpoint("log.append.begin");
   TRY(checkpointer_->step(kCheckpointPages));
   auto transaction = TRY(Transaction::begin(*db_, Transaction::Kind::write));
   for (const auto& chunk : chunks)
     TRY(append_one(chunk));
-  return transaction.commit();
+  failpoint("log.append.written");
+  TRY(transaction.commit());
+  failpoint("log.append.done");
+  return {};
 }
 
 Result<std::uint64_t> LogStore::next_line(const LogChunk& chunk) {

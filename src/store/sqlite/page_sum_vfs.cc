@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/codec.h"
+#include "base/failpoint.h"
 
 namespace pawl::store::sqlite {
 
@@ -51,8 +52,10 @@ int read(sqlite3_file* f, void* into, int bytes, sqlite3_int64 offset) {
 
 int write(sqlite3_file* f, const void* from, int bytes, sqlite3_int64 offset) {
   if (!is_page(f, bytes, offset)) {
+    if (failpoint("store.wal.write")) return SQLITE_IOERR_WRITE;
     return below(f)->pMethods->xWrite(below(f), from, bytes, offset);
   }
+  if (failpoint("store.page.write")) return SQLITE_IOERR_WRITE;
   char page[kPageBytes];
   std::memcpy(page, from, kBody);
   auto sum = sum_of(page, offset);
@@ -62,9 +65,13 @@ int write(sqlite3_file* f, const void* from, int bytes, sqlite3_int64 offset) {
 
 int close(sqlite3_file* f) { return below(f)->pMethods->xClose(below(f)); }
 int truncate(sqlite3_file* f, sqlite3_int64 n) {
+  if (failpoint("store.file.truncate")) return SQLITE_IOERR_TRUNCATE;
   return below(f)->pMethods->xTruncate(below(f), n);
 }
-int sync(sqlite3_file* f, int flags) { return below(f)->pMethods->xSync(below(f), flags); }
+int sync(sqlite3_file* f, int flags) {
+  if (failpoint("store.file.sync")) return SQLITE_IOERR_FSYNC;
+  return below(f)->pMethods->xSync(below(f), flags);
+}
 int size(sqlite3_file* f, sqlite3_int64* n) { return below(f)->pMethods->xFileSize(below(f), n); }
 int lock(sqlite3_file* f, int level) { return below(f)->pMethods->xLock(below(f), level); }
 int unlock(sqlite3_file* f, int level) { return below(f)->pMethods->xUnlock(below(f), level); }
