@@ -78,8 +78,10 @@ class ShellAction : public Action, public ProcessEvents {
   }
   void vanished() override {
     key_ = 0;
-    end(failed(core::FailureClass::lost,
-               "the process that carries out tasks was killed, and this task with it"));
+    sink_.note("the process that carries out tasks was killed, and this task with it");
+    core::Report report;
+    report.kind = core::ReportKind::lost;
+    end(std::move(report));
   }
 
  private:

@@ -19,7 +19,6 @@
 namespace pawl::worker {
 namespace {
 
-using core::FailureClass;
 using core::ReportKind;
 using core::Stream;
 using ::testing::HasSubstr;
@@ -177,7 +176,7 @@ TEST_F(Adoption, ALiveWorkerSeesItsSpawnerDie) {
   const long escaped = number(port.seen(fence_of(7)).log[0].text);
   kill_spawner();
   const auto& seen = port.wait_for_end(fence_of(7));
-  EXPECT_EQ(seen.last.failure_class, FailureClass::lost);
+  EXPECT_EQ(seen.last.kind, ReportKind::lost);
   EXPECT_FALSE(alive(escaped));
   // The next task has a new one.
   port.submit(shell_task(fence_of(8), "echo again"));
