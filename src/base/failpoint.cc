@@ -107,6 +107,9 @@ bool detail::pass_failpoint(const char* name) {
     if (one->action == Action::fail && pass >= one->at) return true;
     if (pass != one->at) continue;
     if (one->action == Action::error) return true;
+    if (counts) {
+      if (auto* fired = slot_of(*counts, kFailpointFired, true)) ++fired->passes;
+    }
     // Not raise(): the whole process, whichever thread this is.
     ::kill(::getpid(), one->action == Action::stop ? SIGSTOP : SIGKILL);
   }

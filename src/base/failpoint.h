@@ -34,6 +34,9 @@ inline bool failpoint(const char* name) {
 // Reads the two variables' values; "" arms nothing. REQUIRES: no other thread runs.
 Status arm_failpoints(const std::string& wanted, const std::string& counts_file);
 
+// Counted beside the names: kills and stops that were carried out.
+inline constexpr const char* kFailpointFired = "!fired";
+
 // For the reader of a counts file.
 struct FailpointCount {
   std::string name;

@@ -41,7 +41,7 @@ void Loop::settle(std::unique_ptr<Flight> flight, const Status& outcome) {
   }
   failpoint("engine.settle.begin");
   deliver(*flight);
-  failpoint("engine.flight.settled");
+  if (!flight->batch.empty()) failpoint("engine.flight.settled");
   if (flight->batch.runs.capacity() <= kSpareRoom) {
     flight->clear();
     spare_ = std::move(flight);
