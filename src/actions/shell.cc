@@ -78,7 +78,7 @@ class ShellAction : public Action, public ProcessEvents {
   }
   void vanished() override {
     key_ = 0;
-    sink_.note("the process that carries out tasks was killed, and this task with it");
+    sink_.note("the process that carries out tasks is gone, and this task with it");
     core::Report report;
     report.kind = core::ReportKind::lost;
     end(std::move(report));

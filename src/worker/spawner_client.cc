@@ -215,24 +215,26 @@ void SpawnerClient::attach() {
 // A spawner to talk to; starts one where there is none.
 bool SpawnerClient::ensure() {
   if (socket_) return true;
-  if (!launch_spawner().ok()) {
-    socket_.reset();
-    return false;
-  }
-  auto held = greet();
-  if (!held.ok()) {
+  // One that is killed while it starts has started nothing; one that was just killed may hold the
+  // lock a moment longer, and keeps the next one out.
+  constexpr int kTries = 3;
+  for (int tries = 0; tries < kTries; ++tries) {
+    auto launched = launch_spawner();
+    auto held = launched.ok() ? greet() : Result<std::vector<HeldProcess>>(launched.error());
+    if (held.ok()) {
+      attach();
+      return true;
+    }
     log_error("no spawner", {{"error", held.error().message}});
     socket_.reset();
-    return false;
   }
-  attach();
-  return true;
+  return false;
 }
 
 ProcessKey SpawnerClient::start(actions::ProcessSpec spec, actions::ProcessEvents* events) {
   const ProcessKey key = next_key_++;
   if (!ensure()) {
-    failed_starts_.emplace_back(events, LaunchError{LaunchStage::fork, EAGAIN});
+    failed_starts_.push_back(events);
     return key;
   }
   processes_[key].events = events;
@@ -277,8 +279,8 @@ void SpawnerClient::flush() {
   // Told in the next turn, when start() has returned.
   auto failed = std::move(failed_starts_);
   failed_starts_.clear();
-  for (auto& [events, error] : failed)
-    events->launch_failed(error);
+  for (auto* events : failed)
+    events->vanished();
   if (!socket_ || out_.empty()) return;
   send_some(socket_.get(), out_);
   const bool wants = !out_.empty();
