@@ -108,7 +108,8 @@ bool detail::pass_failpoint(const char* name) {
     if (pass != one->at) continue;
     if (one->action == Action::error) return true;
     if (counts) {
-      if (auto* fired = slot_of(*counts, kFailpointFired, true)) ++fired->passes;
+      auto* fired = slot_of(*counts, kFailpointFired, true);
+      if (fired && fired->passes.fetch_add(1) > 0) continue;
     }
     // Not raise(): the whole process, whichever thread this is.
     ::kill(::getpid(), one->action == Action::stop ? SIGSTOP : SIGKILL);

@@ -9,7 +9,8 @@
 //       kill   SIGKILL (where no action is named)      error  report a failure, this once
 //       stop   SIGSTOP                                 fail   report a failure from now on
 //   PAWL_FAILPOINT_COUNTS=FILE             every pass is counted there, in memory that outlives
-//                                          the process, and that several processes share
+//                                          the process, and that several processes share; with
+//                                          it only the first kill or stop of all is carried out
 //
 // A name stands in one place of the source only; it is `layer.what.where`.
 

@@ -52,6 +52,9 @@ TEST_F(Failpoints, KillAtTheNthPassAndCountsOutliveIt) {
   EXPECT_EQ(counts->of("here"), 3u);
   EXPECT_EQ(counts->of("elsewhere"), 0u);
   EXPECT_EQ(counts->of(kFailpointFired), 1u);
+  // Not again: a process that is started anew goes on.
+  ASSERT_TRUE(arm_failpoints("here:1", path).ok());
+  EXPECT_FALSE(failpoint("here"));
   EXPECT_EQ(counts->all().size(), 2u);
 }
 

@@ -80,7 +80,8 @@ bool Clients::submit(const std::string& key, bool shell, std::int64_t& run) {
   request.set("inputs", shell ? Json::object().set("ledger", site_.ledger()) : Json::object());
   auto answer = (*client)->call("submit", std::move(request));
   if (!answer.ok()) {
-    if (!gone(answer.error()) && answer.error().code != Errc::disk_full) {
+    const auto code = answer.error().code;
+    if (!gone(answer.error()) && code != Errc::disk_full && !(load_.tolerant && code == Errc::io)) {
       refusals_.add(str("submit ", key, ": ", answer.error().message));
     }
     return false;

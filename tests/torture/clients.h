@@ -18,11 +18,12 @@
 namespace pawl::torture {
 
 struct Load {
-  int watchers = 6;    // submit a run of shell tasks, follow it to its end
-  int submitters = 4;  // submit and nothing else: they keep the disk busy
-  bool steer = true;   // also pause, resume and cancel
-  int runs_each = 0;   // then a client leaves; 0: none does
-  std::string file;    // the workflow of the watchers; "": kLoad
+  int watchers = 6;       // submit a run of shell tasks, follow it to its end
+  int submitters = 4;     // submit and nothing else: they keep the disk busy
+  bool steer = true;      // also pause, resume and cancel
+  int runs_each = 0;      // then a client leaves; 0: none does
+  bool tolerant = false;  // an answer may be an I/O error
+  std::string file;       // the workflow of the watchers; "": kLoad
 };
 
 class Clients {

@@ -102,7 +102,9 @@ int usage() {
   std::string names;
   for (const auto& row : kRows)
     names += str('|', row.name);
-  std::fprintf(stderr, "usage: pawl_torture [all%s]... [--long] [--cycles N] [--seed S] [--keep]\n",
+  std::fprintf(stderr,
+               "usage: pawl_torture [all%s]... [--long] [--cycles N] [--seed S] [--keep] "
+               "[--only NAME] [--verbose]\n",
                names.c_str());
   return 2;
 }
@@ -116,6 +118,10 @@ int run(int argc, char** argv) {
       options.long_dose = true;
     } else if (word == "--keep") {
       options.keep = true;
+    } else if (word == "--verbose") {
+      options.verbose = true;
+    } else if (word == "--only" && i + 1 < argc) {
+      options.only = argv[++i];
     } else if ((word == "--cycles" || word == "--seed") && i + 1 < argc) {
       (word == "--seed" ? options.seed : options.cycles) = number(argv[++i]);
     } else if (word != "all") {

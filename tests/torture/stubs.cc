@@ -1,7 +1,5 @@
 #include "tests/torture/torture.h"
 namespace pawl::torture {
-void torture_failpoints(const Options&, Report&) {}
-void torture_faults(const Options&, Report&) {}
 void torture_damage(const Options&, Report&) {}
 void torture_full(const Options&, Report&) {}
 void torture_signals(const Options&, Report&) {}

@@ -4,7 +4,7 @@
 // `ok` or `FAIL`, and fails as well when too little happened for its word to mean anything.
 //
 //   pawl_torture [all|kill|failpoints|powerloss|faults|damage|full|signals] [--long]
-//                [--cycles N] [--seed S] [--keep]
+//                [--cycles N] [--seed S] [--keep] [--only NAME] [--verbose]
 //
 // The driver only uses what a user has (commands, the control socket) and, once the engine is gone,
 // the store's reading side.
@@ -22,6 +22,8 @@ struct Options {
   std::uint64_t cycles = 0;  // 0: the dose's own number
   std::uint64_t seed = 1;
   bool keep = false;  // leave the data directory of a failure
+  bool verbose = false;
+  std::string only;  // failpoints: this one
   std::uint64_t dose(std::uint64_t short_one, std::uint64_t long_one) const {
     return cycles ? cycles : long_dose ? long_one : short_one;
   }

@@ -40,6 +40,7 @@ bool all_zero(const char* page) {
 }
 
 int read(sqlite3_file* f, void* into, int bytes, sqlite3_int64 offset) {
+  if (failpoint("store.file.read")) return SQLITE_IOERR_READ;
   int code = below(f)->pMethods->xRead(below(f), into, bytes, offset);
   if (code != SQLITE_OK || !is_page(f, bytes, offset)) return code;
   const auto* page = static_cast<const char*>(into);
@@ -104,6 +105,7 @@ sqlite3_vfs* below(sqlite3_vfs* vfs) { return static_cast<sqlite3_vfs*>(vfs->pAp
 int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* f, int flags, int* out_flags) {
   auto* file = reinterpret_cast<File*>(f);
   file->base.pMethods = nullptr;
+  if (failpoint("store.file.open")) return SQLITE_CANTOPEN;
   file->sums = (flags & SQLITE_OPEN_MAIN_DB) != 0;
   int code = below(vfs)->xOpen(below(vfs), name, below(f), flags, out_flags);
   if (code == SQLITE_OK) file->base.pMethods = &kMethods;

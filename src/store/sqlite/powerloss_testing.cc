@@ -23,7 +23,7 @@ PowerlossOutcome PowerlossRig::run(std::uint64_t seed) {
   acknowledged_ = 0;
   versions_.clear();
   outcome_ = PowerlossOutcome{};
-  large_ = random_.below(8) == 0;
+  large_ = random_.below(16) == 0;
   auto rounds = 1 + random_.below(4);
   for (std::uint64_t round = 0; round < rounds && outcome_.lost + outcome_.corrupt == 0; ++round) {
     write_until_dark();

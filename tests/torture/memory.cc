@@ -1,0 +1,43 @@
+#include "tests/torture/memory.h"
+
+#include <cstdlib>
+#include <new>
+
+namespace pawl::torture::memory {
+
+thread_local std::int64_t allocations_left = -1;
+thread_local bool for_ever = false;
+thread_local std::int64_t alive = 0;
+thread_local std::uint64_t refused = 0;
+
+bool may_allocate() {
+  if (allocations_left < 0) return true;
+  if (allocations_left > 0) {
+    --allocations_left;
+    return true;
+  }
+  if (!for_ever) allocations_left = -1;
+  ++refused;
+  return false;
+}
+
+}  // namespace pawl::torture::memory
+
+namespace memory = pawl::torture::memory;
+
+void* operator new(std::size_t n) {
+  void* p = memory::may_allocate() ? std::malloc(n) : nullptr;
+  if (!p) throw std::bad_alloc();
+  ++memory::alive;
+  return p;
+}
+
+void operator delete(void* p) noexcept {
+  if (p) --memory::alive;
+  std::free(p);
+}
+
+void operator delete(void* p, std::size_t) noexcept {
+  if (p) --memory::alive;
+  std::free(p);
+}
