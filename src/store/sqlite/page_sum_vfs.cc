@@ -42,12 +42,15 @@ bool all_zero(const char* page) {
 int read(sqlite3_file* f, void* into, int bytes, sqlite3_int64 offset) {
   if (failpoint("store.file.read")) return SQLITE_IOERR_READ;
   int code = below(f)->pMethods->xRead(below(f), into, bytes, offset);
-  if (code != SQLITE_OK || !is_page(f, bytes, offset)) return code;
+  if (!is_page(f, bytes, offset)) return code;
+  // Beyond the file's end SQLite takes zeroes for a page. Where the file ends within the page the
+  // zeroes are the missing part of it, and its sum says so.
+  if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ) return code;
   const auto* page = static_cast<const char*>(into);
   std::uint32_t stored;
   std::memcpy(&stored, page + kBody, 4);
   // A page that was allocated and never written is all zero; SQLite refuses that where it matters.
-  if (stored == sum_of(page, offset) || all_zero(page)) return SQLITE_OK;
+  if (stored == sum_of(page, offset) || all_zero(page)) return code;
   return SQLITE_IOERR_DATA;
 }
 
