@@ -105,6 +105,7 @@ Status SqliteStore::open_writing() {
   TRY(put_id(*db));
   writer_ = std::make_unique<Writer>(std::move(db));
   TRY(writer_->runs.prepare());
+  (void)logs_.mend().ok();  // else reading them says what is wrong
   failpoint("store.open.ready");
   fill_reserve();
   return {};
