@@ -65,8 +65,8 @@ Slot* slot_of(Table& table, std::string_view name, bool claim) {
   return nullptr;
 }
 
-Result<Table*> map_table(const std::string& path, int flags) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | flags, 0600));
+Result<Table*> map_table(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) return errno_error("open", path, errno);
   if (::ftruncate(fd.get(), sizeof(Table)) != 0) return errno_error("size", path, errno);
   void* at = ::mmap(nullptr, sizeof(Table), PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
@@ -125,13 +125,16 @@ Status arm_failpoints(const std::string& text, const std::string& counts_file) {
     for (auto one : split(text, ','))
       wanted().push_back(TRY(parse(one)));
   }
-  if (!counts_file.empty()) counts = TRY(map_table(counts_file, 0));
+  if (!counts_file.empty()) counts = TRY(map_table(counts_file));
   detail::failpoints_armed = !wanted().empty() || counts;
   return {};
 }
 
 Result<FailpointCounts> FailpointCounts::create(const std::string& path) {
-  return FailpointCounts(TRY(map_table(path, O_TRUNC)));
+  auto* table = TRY(map_table(path));
+  // Not O_TRUNC: a process that has it mapped would be killed by its next pass.
+  std::memset(static_cast<void*>(table), 0, sizeof(Table));
+  return FailpointCounts(table);
 }
 
 FailpointCounts::FailpointCounts(FailpointCounts&& other) noexcept

@@ -4,8 +4,14 @@
 //
 // The first two parts sweep the store in this process, over files in memory that keep what they are
 // given; the third lets the real engine meet the same errors under load.
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
+#include <cstring>
 #include <map>
 #include <new>
 #include <optional>
@@ -26,28 +32,32 @@ namespace pawl::torture {
 
 namespace {
 
-// -- memory that runs out
-
-sqlite3_mem_methods real_memory;
-void* sqlite_malloc(int n) { return memory::may_allocate() ? real_memory.xMalloc(n) : nullptr; }
-void* sqlite_realloc(void* p, int n) {
-  return memory::may_allocate() ? real_memory.xRealloc(p, n) : nullptr;
-}
-
-// REQUIRES: SQLite is not in use.
-void hook_sqlite_memory() {
-  sqlite3_shutdown();
-  sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_memory);
-  auto ours = real_memory;
-  ours.xMalloc = sqlite_malloc;
-  ours.xRealloc = sqlite_realloc;
-  PAWL_ASSERT(sqlite3_config(SQLITE_CONFIG_MALLOC, &ours) == SQLITE_OK);
-  sqlite3_initialize();
-}
-
 // -- a script of store operations, and what must be true after it
 
 constexpr int kOperations = 24;
+
+// Versions of runs that were acknowledged, in memory that outlives a process which dies.
+class Acknowledged {
+ public:
+  Acknowledged()
+      : versions_(static_cast<std::uint64_t*>(
+            ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
+    PAWL_ASSERT(versions_ != MAP_FAILED);
+  }
+  ~Acknowledged() { ::munmap(versions_, kBytes); }
+  Acknowledged(const Acknowledged&) = delete;
+  Acknowledged& operator=(const Acknowledged&) = delete;
+  void clear() { std::memset(versions_, 0, kBytes); }
+  std::uint64_t& of(std::int64_t run) {
+    PAWL_ASSERT(run > 0 && run < kRuns);
+    return versions_[run];
+  }
+  static constexpr std::int64_t kRuns = 1024;
+
+ private:
+  static constexpr std::size_t kBytes = kRuns * sizeof(std::uint64_t);
+  std::uint64_t* versions_;
+};
 
 struct Played {
   int operations = 0;
@@ -56,8 +66,13 @@ struct Played {
 
 class Script {
  public:
-  Script(std::uint64_t seed, const char* vfs, const std::string& directory)
-      : seed_(seed), vfs_(vfs), directory_(directory) {}
+  // `shared`: where acknowledgements go too, if the process may die.
+  Script(std::uint64_t seed, const char* vfs, const std::string& directory,
+         Acknowledged* shared = nullptr)
+      : seed_(seed), vfs_(vfs), directory_(directory), shared_(shared) {}
+  void forget() { acknowledged_.clear(); }
+  std::uint64_t seed() const { return seed_; }
+  const std::string& directory() const { return directory_; }
 
   // Plays until the end, or until memory runs out in it.
   Played play(Violations& violations) {
@@ -88,6 +103,9 @@ class Script {
     auto found = (*store)->check();
     if (!found.ok()) return violations.add(str(where, ": ", found.error().message));
     if (!found->empty()) violations.add(str(where, ": ", found->front()));
+    for (std::int64_t id = 1; shared_ && id < Acknowledged::kRuns; ++id) {
+      if (shared_->of(id) > 0) acknowledged_[id] = shared_->of(id);
+    }
     for (const auto& [id, version] : acknowledged_) {
       auto row = (*store)->find_run(RunId(id));
       if (!row.ok() || !row->has_value() || (*row)->header.version < version) {
@@ -148,12 +166,14 @@ class Script {
     }
     batch.keys = {{str("key ", first), RunId(first), "f", store::kTestStart}};
     if (!acknowledged_.empty() && random.below(2))
-      batch.logs = {store::log_chunk(1, 0, 1, lines_ += 3, 3)};
+      batch.logs = {store::log_chunk(acknowledged_.begin()->first, 0, 1, lines_ += 3, 3)};
     auto done = store.commit(batch);
     if (done.ok()) {
       if (stopped_) violations.add(str("seed ", seed_, ": a commit after a failed fsync"));
-      for (const auto& [id, version] : written)
+      for (const auto& [id, version] : written) {
         acknowledged_[id] = version;
+        if (shared_) shared_->of(id) = version;
+      }
       return;
     }
     if (done.error().message.find("nothing more is written") != std::string::npos) {
@@ -169,6 +189,7 @@ class Script {
   const std::uint64_t seed_;
   const char* vfs_;
   const std::string directory_;
+  Acknowledged* shared_;
   std::map<std::int64_t, std::uint64_t> acknowledged_;  // run -> version
   std::int64_t next_ = 1;
   std::uint64_t lines_ = 0;
@@ -192,7 +213,7 @@ class TempCounts {
 };
 
 struct Sweep {
-  std::uint64_t faults = 0, operations = 0, fail_stops = 0, most = 0;
+  std::uint64_t faults = 0, operations = 0, fail_stops = 0, most = 0, aborts = 0;
 };
 
 constexpr const char* kPlaces[] = {"store.wal.write", "store.page.write",    "store.file.sync",
@@ -200,7 +221,7 @@ constexpr const char* kPlaces[] = {"store.wal.write", "store.page.write",    "st
 
 // The sweep steps through every k at first, then by ever larger steps, unless the dose is long.
 std::uint64_t step(std::uint64_t k, const Options& options) {
-  return options.long_dose ? k + 1 : k + 1 + k / 6;
+  return options.long_dose ? k + 1 : k + 1 + k / 4;
 }
 
 Sweep sweep_io(const Options& options, std::uint64_t scripts, Violations& violations) {
@@ -231,43 +252,56 @@ Sweep sweep_io(const Options& options, std::uint64_t scripts, Violations& violat
   return sweep;
 }
 
+// One life with little memory, in a process of its own: it may end in std::terminate, as the engine
+// would. Exit code 0: nothing was refused; 1: something was; 2: something leaked.
+[[noreturn]] void poor_life(Script& script, std::uint64_t k, bool ever) {
+  Violations violations;
+  if (int null = ::open("/dev/null", O_WRONLY); null >= 0) ::dup2(null, 2);
+  {  // what libraries keep for good is taken before counting
+    Script warm(script.seed(), nullptr, script.directory() + "-warm");
+    warm.play(violations);
+  }
+  const auto before = memory::alive;
+  const auto sqlite_before = sqlite3_memory_used();
+  memory::for_ever = ever;
+  memory::allocations_left = static_cast<std::int64_t>(k);
+  try {
+    script.play(violations);
+  } catch (const std::bad_alloc&) {
+    ::_exit(1);
+  }
+  memory::allocations_left = -1;
+  script.forget();
+  if (violations.count() > 0) ::_exit(3);
+  const bool leaks = memory::alive > before + 8 || sqlite3_memory_used() > sqlite_before + 1024;
+  ::_exit(leaks && memory::refused > 0 ? 2 : memory::refused > 0 ? 1 : 0);
+}
+
 Sweep sweep_memory(const Options& options, std::uint64_t scripts, Violations& violations,
                    Violations& leaks) {
   Sweep sweep;
-  store::sqlite::PowerlossDisk disk(1);
-  store::TestDirectory directory;
+  Acknowledged acknowledged;
   for (std::uint64_t seed = options.seed; seed < options.seed + scripts; ++seed) {
     for (bool ever : {false, true}) {
-      for (std::uint64_t k = 1;; k = options.long_dose ? k + 1 + k / 400 : k + 1 + k / 8) {
-        disk.format(seed);
-        const auto before = memory::alive;
-        const auto sqlite_before = sqlite3_memory_used();
-        const auto refused_before = memory::refused;
-        {
-          Script script(seed, disk.name(), directory.path());
-          memory::for_ever = ever;
-          memory::allocations_left = static_cast<std::int64_t>(k);
-          try {
-            sweep.operations += static_cast<std::uint64_t>(script.play(violations).operations);
-          } catch (const std::bad_alloc&) {
-            // A process ends here; the next one finds what was committed.
-          }
-          memory::allocations_left = -1;
-          script.inspect(str("seed ", seed, ", allocation ", k, ever ? " and all after it" : ""),
-                         violations);
-        }
-        disk.format(seed);
-        if (memory::refused == refused_before) break;
+      for (std::uint64_t k = 1;; k = options.long_dose ? k + 1 + k / 100 : k + 1 + k / 8) {
+        Scratch scratch("memory", options.keep, "/dev/shm");  // no power is lost here
+        acknowledged.clear();
+        Script script(seed, nullptr, scratch.path() + "/data", &acknowledged);
+        const pid_t child = ::fork();
+        if (child == 0) poor_life(script, k, ever);
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        const auto where = str("seed ", seed, ", allocation ", k, ever ? " and all after it" : "");
+        script.inspect(where, violations);
+        sweep.operations += kOperations;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) break;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 2) leaks.add(where);
+        const bool known =
+            WIFEXITED(status) ? WEXITSTATUS(status) < 3 : WTERMSIG(status) == SIGABRT;
+        if (!known) violations.add(str(where, ": the process ended with status ", status));
+        sweep.aborts += WIFSIGNALED(status);
         sweep.most = std::max(sweep.most, k);
         ++sweep.faults;
-        if (k > 100 && memory::alive > before + 50) {  // caches of the libraries fill at first
-          leaks.add(
-              str("seed ", seed, ", allocation ", k, ": ", memory::alive - before, " blocks more"));
-        }
-        if (k > 100 && sqlite3_memory_used() > sqlite_before + 4096) {
-          leaks.add(str("seed ", seed, ", allocation ", k, ": SQLite keeps ",
-                        sqlite3_memory_used() - sqlite_before, " bytes more"));
-        }
       }
     }
   }
@@ -324,10 +358,9 @@ void torture_faults(const Options& options, Report& report) {
   report.figure("I/O: ", errors.faults, " faults, the deepest at the ", errors.most, "th call, in ",
                 errors.operations, " operations; ", errors.fail_stops,
                 " stores stopped for a failed fsync");
-  hook_sqlite_memory();
   auto empty = sweep_memory(options, scripts / 3, memory, leaks);
-  report.figure("memory: ", empty.faults, " refusals, the deepest at the ", empty.most, "th of ",
-                empty.operations, " operations");
+  report.figure("memory: ", empty.faults, " refusals, the deepest at the ", empty.most, "th, in ",
+                empty.operations, " operations; ", empty.aborts, " ended the process");
   const auto met = engine_errors(options, engine);
   report.figure("engine: ", met, " lives that met an error");
   report.holds("an I/O error loses nothing acknowledged and damages nothing", io);

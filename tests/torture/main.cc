@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "tests/torture/memory.h"
 #include "tests/torture/torture.h"
 
 namespace pawl::torture {
@@ -158,6 +159,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  pawl::torture::memory::hook_sqlite();
   pawl::set_log({.level = pawl::LogLevel::error});
   return pawl::torture::run(argc, argv);
 }

@@ -1,5 +1,7 @@
 #include "tests/torture/memory.h"
 
+#include <sqlite3.h>
+
 #include <cstdlib>
 #include <new>
 
@@ -19,6 +21,22 @@ bool may_allocate() {
   if (!for_ever) allocations_left = -1;
   ++refused;
   return false;
+}
+
+namespace {
+
+sqlite3_mem_methods real;
+void* sqlite_malloc(int n) { return may_allocate() ? real.xMalloc(n) : nullptr; }
+void* sqlite_realloc(void* p, int n) { return may_allocate() ? real.xRealloc(p, n) : nullptr; }
+
+}  // namespace
+
+void hook_sqlite() {
+  sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real);
+  auto ours = real;
+  ours.xMalloc = sqlite_malloc;
+  ours.xRealloc = sqlite_realloc;
+  if (sqlite3_config(SQLITE_CONFIG_MALLOC, &ours) != SQLITE_OK) std::abort();
 }
 
 }  // namespace pawl::torture::memory

@@ -12,5 +12,7 @@ extern thread_local std::int64_t alive;             // blocks
 extern thread_local std::uint64_t refused;
 
 bool may_allocate();
+// SQLite asks the same. REQUIRES: it is not in use yet.
+void hook_sqlite();
 
 }  // namespace pawl::torture::memory

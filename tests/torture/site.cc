@@ -77,7 +77,7 @@ Site::Site(std::string path, std::uint32_t slots) : path_(std::move(path)), slot
 
 Site::~Site() {
   kill_engine();
-  kill_spawner();
+  if (!leaves_spawner_) kill_spawner();
 }
 
 void Site::start(const std::string& failpoints) {
@@ -237,8 +237,8 @@ std::string Site::last_words() const {
   return text->size() > 600 ? text->substr(text->size() - 600) : *text;
 }
 
-Scratch::Scratch(std::string_view name, bool keep)
-    : path_(str(scratch_root(), '/', name, '-', ::getpid())), keep_(keep) {
+Scratch::Scratch(std::string_view name, bool keep, const std::string& root)
+    : path_(str(root, '/', name, '-', ::getpid())), keep_(keep) {
   (void)remove_tree(path_).ok();
   PAWL_ASSERT(make_dirs(path_, 0700).ok());
 }

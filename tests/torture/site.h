@@ -22,7 +22,7 @@ using Millis = std::chrono::milliseconds;
 
 class Site {
  public:
-  // REQUIRES: nobody else uses `path`.
+  // Counts of failpoints are shared by the sites of one path.
   Site(std::string path, std::uint32_t slots);
   ~Site();
   Site(const Site&) = delete;
@@ -54,6 +54,8 @@ class Site {
   bool all_ended(Millis limit);
   // A clean end of the engine: SIGTERM; nothing is left.
   void stop();
+  // Its spawner is not taken along when this goes.
+  void leave() { leaves_spawner_ = true; }
   // Reads the store without owning it.
   Result<std::unique_ptr<store::Store>> reader() const;
   // Findings of the store's own check.
@@ -66,6 +68,7 @@ class Site {
   std::uint32_t slots_;
   pid_t engine_ = -1;
   std::optional<int> ended_;
+  bool leaves_spawner_ = false;
   std::optional<FailpointCounts> counts_;
 };
 
@@ -75,7 +78,7 @@ void sleep_for(Millis time);
 // A directory of its own beneath scratch_root(), gone at the end unless it is kept.
 class Scratch {
  public:
-  Scratch(std::string_view name, bool keep);
+  Scratch(std::string_view name, bool keep, const std::string& root = scratch_root());
   ~Scratch();
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
