@@ -36,7 +36,7 @@ Status write_whole(const std::string& path, std::string_view bytes) {
   UniqueFd fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return errno_error("create", part, errno);
   TRY(write_all(fd.get(), bytes, part));
-  failpoint("task.file.written");
+  if (failpoint("task.file.written")) return errno_error("write", part, ENOSPC);
   if (::rename(part.c_str(), path.c_str()) != 0) return errno_error("rename", part, errno);
   return Ok{};
 }
