@@ -58,14 +58,14 @@ bool Clients::done(Millis limit) {
   const auto until = system_clock().mono() + limit;
   while (at_work_ > 0) {
     if (system_clock().mono() >= until || !site_.running()) return false;
-    sleep_for(Millis(2));
+    let_pass(Millis(2));
   }
   return true;
 }
 
 // False: it is time to leave.
 bool Clients::pause_a_moment() {
-  sleep_for(Millis(2));
+  let_pass(Millis(2));
   return !stopping_;
 }
 

@@ -60,7 +60,7 @@ const std::string& rich() {
       "rich",
       {{"make:\n", "echo working; echo '{\"n\": 1}' > \"$PAWL_OUTPUT\""},
        {"learn:\n    needs: [make]\n",
-        "echo 1 > \"$PAWL_CHECKPOINT\"; echo '{\"best_checkpoint\": true}' >> \"$PAWL_EVENTS\""},
+        "echo 1 > \"$PAWL_CHECKPOINT\"; echo '{\"checkpoint\": \"best\"}' >> \"$PAWL_EVENTS\""},
        {"again:\n    needs: [make]\n    retry: {max_attempts: 5, backoff: 10ms..20ms}\n",
         "[ \"$PAWL_ATTEMPT\" -gt 1 ] || exit 1"}});
   return text;
@@ -164,7 +164,7 @@ class Player {
     while (!so()) {
       if (system_clock().mono() > end) return problems.add("it does not come to an end");
       if (!site_.running()) up();
-      sleep_for(Millis(2));
+      let_pass(Millis(2));
     }
   }
 

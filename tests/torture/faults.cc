@@ -326,7 +326,7 @@ std::uint64_t engine_errors(const Options& options, Violations& violations) {
                         options.seed + round);
         const auto until = system_clock().mono() + Millis(options.long_dose ? 1500 : 500);
         while (site.running() && system_clock().mono() < until)
-          sleep_for(Millis(10));
+          let_pass(Millis(10));
         met += site.counts().of(place) >= at;
         // Some errors end a process, such as one at its start; none may end in harm.
         site.kill_engine();

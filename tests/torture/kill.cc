@@ -78,7 +78,7 @@ void one_kind(Victim victim, std::uint64_t kills, const Options& options, Totals
       const std::chrono::duration<double, std::milli> took = system_clock().mono() - started;
       totals.ready_ms.push_back(took.count());
     }
-    sleep_for(Millis(20 + random.below(481)));
+    let_pass(Millis(20 + random.below(481)));
     if (victim == Victim::spawner) {
       totals.kills += site.kill_spawner();
       continue;
@@ -149,7 +149,7 @@ void submit_many(const Site& site, std::size_t n) {
     });
   }
   while (answered < n)
-    sleep_for(Millis(5));
+    let_pass(Millis(5));
 }
 
 // 100,000 open runs, kill -9, start: how long until a task begins.
@@ -168,7 +168,7 @@ void restart(const Options& options, Report& report) {
     const auto began = system_clock().mono();
     site.start();
     while (ledger_size(site.ledger()) == before && site.running()) {
-      sleep_for(Millis(1));
+      let_pass(Millis(1));
       if (system_clock().mono() - began > std::chrono::seconds(30)) break;
     }
     const std::chrono::duration<double> seconds = system_clock().mono() - began;

@@ -23,7 +23,7 @@ struct Outcome {
 void wait_for_work(Site& site) {
   const auto before = ledger_size(site.ledger());
   for (int i = 0; i < 2000 && ledger_size(site.ledger()) == before && site.running(); ++i)
-    sleep_for(Millis(2));
+    let_pass(Millis(2));
 }
 
 void conclude(Site& site, Clients& clients, const char* what, Outcome& out) {
@@ -48,7 +48,7 @@ void terminate(const Options& options, Outcome& out) {
     site.start();
     if (!site.ready()) out.lives.add(str("SIGTERM: no start: ", site.last_words()));
     wait_for_work(site);
-    sleep_for(Millis(random.below(60)));
+    let_pass(Millis(random.below(60)));
     const int number = i % 2 ? SIGINT : SIGTERM;
     site.signal(number);
     ++out.signals;
@@ -77,7 +77,7 @@ void freeze(const Options& options, bool engine, Outcome& out) {
       continue;
     }
     ::kill(victim, SIGSTOP);
-    sleep_for(options.long_dose ? Millis(i == 0 ? 60'000 : 5'000) : Millis(1'500));
+    let_pass(options.long_dose ? Millis(i == 0 ? 60'000 : 5'000) : Millis(1'500));
     ::kill(victim, SIGCONT);
     ++out.signals;
     wait_for_work(site);  // it goes on

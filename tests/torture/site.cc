@@ -65,7 +65,7 @@ pid_t launch(const std::vector<std::string>& argv, const std::string& dir, const
 
 }  // namespace
 
-void sleep_for(Millis time) { ::poll(nullptr, 0, static_cast<int>(time.count())); }
+void let_pass(Millis time) { ::poll(nullptr, 0, static_cast<int>(time.count())); }
 
 Site::Site(std::string path, std::uint32_t slots) : path_(std::move(path)), slots_(slots) {
   PAWL_ASSERT(make_dirs(path_, 0700).ok());
@@ -109,7 +109,7 @@ bool Site::ready(Millis limit) {
         client.ok() && (*client)->call("ping", Json::object()).ok()) {
       return true;
     }
-    sleep_for(Millis(2));
+    let_pass(Millis(2));
   }
   return false;
 }
@@ -163,7 +163,7 @@ bool Site::spawner_gone(Millis limit) {
   const auto until = now() + limit;
   while (spawner() != 0) {
     if (now() >= until) return false;
-    sleep_for(Millis(5));
+    let_pass(Millis(5));
   }
   return true;
 }
@@ -205,7 +205,7 @@ bool Site::all_ended(Millis limit) {
         if (client.ok()) (void)(*client)->call("resume", std::move(run)).ok();
       }
     }
-    sleep_for(Millis(10));
+    let_pass(Millis(10));
   }
   return false;
 }

@@ -72,8 +72,8 @@ class Site {
   std::optional<FailpointCounts> counts_;
 };
 
-// Sleeps; the only clock of torture is the wall.
-void sleep_for(Millis time);
+// Lets the world go on for so long: what is tortured runs by the wall clock, in other processes.
+void let_pass(Millis time);
 
 // A directory of its own beneath scratch_root(), gone at the end unless it is kept.
 class Scratch {
