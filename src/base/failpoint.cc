@@ -4,10 +4,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstring>
+#include <memory>
+#include <string_view>
+#include <utility>
 
 #include "base/fs.h"
 #include "base/text.h"
