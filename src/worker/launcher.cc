@@ -1,3 +1,4 @@
+// adapter: std::thread throws where the system gives no more of them; one is enough to go on with.
 #include "worker/launcher.h"
 
 #include <sys/eventfd.h>
@@ -27,7 +28,6 @@ bool Launcher::start(unsigned threads, int null_fd) {
     while (threads_.size() < threads)
       threads_.emplace_back([this] { work(); });
   } catch (const std::system_error&) {
-    // One is enough to go on with.
   }
   return !threads_.empty();
 }
