@@ -312,6 +312,11 @@ std::vector<CommandSpec> steering() {
        .details =
            "A completed run stays as it is: recovering it begins a new run that is linked to "
            "the old one and takes over its outputs."},
+  };
+}
+
+std::vector<CommandSpec> gates() {
+  return {
       {.name = "approve",
        .summary = "open a gate",
        .group = kSteering,
@@ -465,7 +470,7 @@ CommandTable make_table() {
       .flags = global_flags(),
       .topics = topics(),
   };
-  for (auto* group : {running, looking, steering, care}) {
+  for (auto* group : {running, looking, steering, gates, care}) {
     for (auto& command : group())
       table.commands.push_back(std::move(command));
   }
