@@ -36,7 +36,7 @@ debug: setup  ## build/debug/pawl and the tests, for a debugger
 asan: setup  ## build with clang, run the tests under address and undefined-behaviour sanitizers
 	@tools/check --only asan --jobs $(JOBS)
 
-tsan: setup  ## build and run the tests with the thread sanitizer
+tsan: setup  ## run engine, worker and server tests under the thread sanitizer
 	@tools/check --only tsan --jobs $(JOBS)
 
 tidy: setup  ## house rules, format, headers alone, clang-tidy
