@@ -13,6 +13,7 @@
 #include "core/event.h"
 #include "core/run.h"
 #include "tests/sim/history.h"
+#include "tests/sim/story.h"
 
 namespace pawl::sim {
 
@@ -27,6 +28,9 @@ class Stores {
   const core::Run* run(std::uint32_t node, RunId run) const;
   // All of its events, first to last.
   const std::vector<core::Event>& events(std::uint32_t node, RunId run) const;
+  Result<std::shared_ptr<const core::Plan>> plan(std::uint32_t node, WorkflowId workflow) const;
+  // Told once, for the history that these stores belong to.
+  const std::vector<RunStory>& stories(const History& history) const;
 
  private:
   using Key = std::pair<std::uint32_t, RunId>;
@@ -34,6 +38,7 @@ class Stores {
   mutable std::map<Key, std::unique_ptr<core::Run>> runs_;
   mutable std::map<Key, std::vector<core::Event>> events_;
   mutable std::map<std::pair<std::uint32_t, WorkflowId>, std::shared_ptr<const core::Plan>> plans_;
+  mutable std::unique_ptr<const std::vector<RunStory>> stories_;
 };
 
 struct Problem {
