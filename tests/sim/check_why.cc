@@ -148,6 +148,18 @@ class Doubt {
 
 }  // namespace
 
+void doubt_why(const core::Run& run, const std::vector<Why>& answers, const std::string& where,
+               Problems& problems) {
+  Doubt doubt(run, where, problems);
+  for (const Why& w : answers) {
+    if (w.task != kNoTask) doubt.task(w);
+  }
+  for (TaskId t = 0; t < run.task_count(); ++t) {
+    bool dead = run.is_child(t) && run.fan_out_of_child(t).dead;
+    if (run.rows[t].state == TaskState::completed && !dead) doubt.completed(t);
+  }
+}
+
 void check_why(const History& history, const Stores& stores, Problems& problems) {
   each_snapshot(history, stores, [&](const Snapshot& snap) {
     const core::Run& run = snap.run;
@@ -155,14 +167,8 @@ void check_why(const History& history, const Stores& stores, Problems& problems)
     core::Situation situation;
     for (const auto& lane : run.plan->lanes)
       situation.queues.push_back({lane.queue, 1, 0});
-    Doubt doubt(run, where, problems);
-    for (const Why& w : core::why_all(run, situation, wall_clock(history, snap.node, snap.at))) {
-      if (w.task != kNoTask) doubt.task(w);
-    }
-    for (TaskId t = 0; t < run.task_count(); ++t) {
-      bool dead = run.is_child(t) && run.fan_out_of_child(t).dead;
-      if (run.rows[t].state == TaskState::completed && !dead) doubt.completed(t);
-    }
+    auto answers = core::why_all(run, situation, wall_clock(history, snap.node, snap.at));
+    doubt_why(run, answers, where, problems);
   });
 }
 
