@@ -13,7 +13,11 @@ RunId Stores::last_run(std::uint32_t node) const {
 
 const core::Run* Stores::run(std::uint32_t node, RunId id) const {
   auto [at, fresh] = runs_.try_emplace({node, id});
-  if (!fresh) return at->second.get();
+  if (fresh) at->second = read(node, id);
+  return at->second.get();
+}
+
+std::unique_ptr<core::Run> Stores::read(std::uint32_t node, RunId id) const {
   auto image = store(node).load_run(id);
   if (!image.ok() || !*image) return nullptr;
   auto plan_of = [&](WorkflowId w) -> Result<std::shared_ptr<const core::Plan>> {
@@ -26,9 +30,8 @@ const core::Run* Stores::run(std::uint32_t node, RunId id) const {
     plan = core::make_plan(w, row->version, parsed.workflow, "", {});
     return plan;
   };
-  auto read = engine::run_of(**image, plan_of);
-  if (read.ok()) at->second = std::move(*read);
-  return at->second.get();
+  auto decoded = engine::run_of(**image, plan_of);
+  return decoded.ok() ? std::move(*decoded) : nullptr;
 }
 
 const std::vector<core::Event>& Stores::events(std::uint32_t node, RunId id) const {
