@@ -13,12 +13,15 @@ RunId Stores::last_run(std::uint32_t node) const {
 
 const core::Run* Stores::run(std::uint32_t node, RunId id) const {
   auto [at, fresh] = runs_.try_emplace({node, id});
-  if (!fresh) return at->second.get();
+  if (fresh) at->second = read(node, id);
+  return at->second.get();
+}
+
+std::unique_ptr<core::Run> Stores::read(std::uint32_t node, RunId id) const {
   auto image = store(node).load_run(id);
   if (!image.ok() || !*image) return nullptr;
-  auto read = engine::run_of(**image, [&](WorkflowId w) { return plan(node, w); });
-  if (read.ok()) at->second = std::move(*read);
-  return at->second.get();
+  auto decoded = engine::run_of(**image, [&](WorkflowId w) { return plan(node, w); });
+  return decoded.ok() ? std::move(*decoded) : nullptr;
 }
 
 Result<std::shared_ptr<const core::Plan>> Stores::plan(std::uint32_t node, WorkflowId w) const {

@@ -26,6 +26,8 @@ class Stores {
   RunId last_run(std::uint32_t node) const;
   // nullptr where there is no such run (a number may be left out), or where it cannot be decoded.
   const core::Run* run(std::uint32_t node, RunId run) const;
+  // The same as it is now, not kept.
+  std::unique_ptr<core::Run> read(std::uint32_t node, RunId run) const;
   // All of its events, first to last.
   const std::vector<core::Event>& events(std::uint32_t node, RunId run) const;
   Result<std::shared_ptr<const core::Plan>> plan(std::uint32_t node, WorkflowId workflow) const;
