@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := list
 .PHONY: list setup setup-build build demo test check asan tsan clang debug tidy format bench \
-        bench-short fuzz examples coverage install hooks clean
+        bench-short sim-mutants fuzz examples coverage install hooks clean
 
 configure = cmake --preset $(1) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
 compile = mkdir -p build && { $(call configure,$(1)); } && ninja -C build/$(1) -j$(JOBS) $(2)
@@ -56,6 +56,10 @@ bench: setup-build  ## measure the engine: build/bench/engine.json
 bench-short: setup-build  ## the same in seconds, to see that it runs
 	@$(call compile,release,pawl_bench)
 	@mkdir -p build/bench && build/release/pawl_bench --short --json build/bench/engine.json
+
+sim-mutants: setup  ## planted bugs, until the simulation's checkers catch each (SEEDS=10000)
+	@$(call compile,mutants,pawl_sim_mutants)
+	@tools/sim_mutants --seeds $(or $(SEEDS),10000)
 
 fuzz: setup  ## each fuzzer for FUZZ_SECONDS (30)
 	@$(call compile,fuzz,fuzzers)

@@ -99,6 +99,10 @@ void check_story(const History&, const Stores& stores, Problems& problems) {
     std::uint64_t seq = 0;
     core::RunState state = core::RunState::pending;
     std::map<TaskId, core::TaskState> tasks;
+    // A recovered run begins with the rows of the one that it came from.
+    const core::Run* source = run.source ? stores.run(node, run.source) : nullptr;
+    for (TaskId t = 0; source && t < source->task_count(); ++t)
+      tasks[t] = source->rows[t].state;
     for (const core::Event& e : stores.events(node, run.id)) {
       if (e.seq != ++seq) say(str("event ", e.seq, " where ", seq, " was due"));
       if (e.kind == core::EventKind::run_state) {

@@ -16,6 +16,34 @@ using AttemptKey = std::tuple<std::uint32_t, RunId, TaskId, Attempt>;
 
 bool last(const core::Report& r) { return r.kind >= core::ReportKind::completed; }
 
+// What an attempt may have left. Where its last report is what ended it, all that it had reported
+// in the same life of its node was taken before that.
+std::set<std::string> after_attempt(const std::vector<const PortCall*>& reports,
+                                    const std::set<std::string>& before, bool reported) {
+  std::set<std::string> left;
+  bool ended = false;
+  for (const PortCall* end : reports) {
+    if (!reported || !last(*end->report)) continue;
+    ended = true;
+    const std::string* bytes = nullptr;
+    for (const PortCall* c : reports) {
+      bool taken = c->life == end->life && c->at.n <= end->at.n;
+      if (taken && c->report->has_checkpoint) bytes = &c->report->checkpoint;
+    }
+    if (bytes) {
+      left.insert(*bytes);
+    } else {
+      ended = false;
+    }
+  }
+  if (ended) return left;
+  left.insert(before.begin(), before.end());
+  for (const PortCall* c : reports) {
+    if (c->report->has_checkpoint) left.insert(c->report->checkpoint);
+  }
+  return left;
+}
+
 }  // namespace
 
 // The next attempt gets the last checkpoint of those before it; of an attempt that was lost, any
@@ -39,15 +67,9 @@ void check_checkpoints(const History& history, const Stores& stores, Problems& p
       if (known.empty()) known = {""};
       if (before.tasks[e.task] == TaskState::completed) known = {""};  // it starts from nothing
       if (before.tasks[e.task] == TaskState::running) {
-        bool reported = e.reason != Reason::lost && e.reason != Reason::released;
-        for (const PortCall* c : reports[{s.node, s.run->id, e.task, before.attempts[e.task]}]) {
-          if (!c->report->has_checkpoint) continue;
-          if (last(*c->report) && reported) {
-            known = {c->report->checkpoint};
-          } else {
-            known.insert(c->report->checkpoint);
-          }
-        }
+        bool lost = e.reason == Reason::lost || e.text.starts_with("its worker vanished");
+        known = after_attempt(reports[{s.node, s.run->id, e.task, before.attempts[e.task]}], known,
+                              !lost && e.reason != Reason::released);
       }
       if (e.task_state != TaskState::running) return;
       auto body = bodies.find({s.node, s.run->id, e.task, e.attempt});

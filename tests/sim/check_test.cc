@@ -331,9 +331,8 @@ TEST(Checkers, Concurrency) {
   w.complete("a");
   w.complete("a");
   EXPECT_EQ(w.complaints(), "") << w.text;
-  auto& second = w.stories()[1].steps;
-  for (Step& s : second)
-    s.commit = second[0].commit;
+  for (Step& s : w.stories()[1].steps)
+    s.commit = std::min<CommitIndex>(s.commit, 4);  // while the first one holds the key
   EXPECT_COMPLAINT(w, "concurrency");
 }
 

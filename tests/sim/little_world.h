@@ -121,7 +121,8 @@ class LittleWorld {
   // The end: the names of the checks that complain, in their order.
   std::string complaints() {
     if (!history.ended) {
-      history.healed = history.ended = at();
+      if (!history.healed) history.healed = at();
+      history.ended = at();
       history.rested = true;
     }
     std::string names;
