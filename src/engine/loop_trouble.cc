@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/mutant.h"
 #include "base/text.h"
 #include "engine/loop.h"
 
@@ -73,7 +74,7 @@ void Loop::undo(Flight& f) {
       if (auto w = workers_.find(t->worker); w != workers_.end())
         w->second.busy += static_cast<std::int32_t>(t->ended);
     }
-    replay_.push_back(std::move(r));
+    if (!PAWL_MUTANT(replay_dropped)) replay_.push_back(std::move(r));
   }
   for (const auto& chunk : f.batch.logs) {
     core::LogBatch lines{{chunk.run, chunk.task, chunk.attempt, 0}, chunk.first_line, chunk.lines};
@@ -92,8 +93,9 @@ void Loop::undo(Flight& f) {
     end_calls_[run].push_back(std::move(call));
     unread_.insert(run);
   }
-  for (RunId id : f.touched)
-    drop(id);
+  for (RunId id : f.touched) {
+    if (!PAWL_MUTANT(failed_commit_kept)) drop(id);
+  }
 }
 
 // Back to what the store has of a run: everything derived from the lost state is taken back.
@@ -103,6 +105,7 @@ void Loop::drop(RunId id) {
   if (!entry) return;
   core::Run& lost = *entry->run;
   for (std::size_t i = 0; entry->leased && i < entry->leased->size(); ++i) {
+    if (PAWL_MUTANT(resource_kept_by_drop)) continue;
     resources_.count(id, lost.plan->lanes[i].resources, (*entry->leased)[i], 0);
   }
   if (!lost.key.empty()) keys_.release(Keys::name_of(lost), id);

@@ -20,18 +20,25 @@ const core::Run* Stores::run(std::uint32_t node, RunId id) const {
 std::unique_ptr<core::Run> Stores::read(std::uint32_t node, RunId id) const {
   auto image = store(node).load_run(id);
   if (!image.ok() || !*image) return nullptr;
-  auto plan_of = [&](WorkflowId w) -> Result<std::shared_ptr<const core::Plan>> {
-    auto& plan = plans_[{node, w}];
-    if (plan) return plan;
-    auto row = TRY(store(node).load_workflow(w));
-    if (!row) return {Errc::not_found, str("workflow ", w.value, " is not in the store")};
-    auto parsed = core::parse_workflow(row->text, row->file);
-    if (!parsed.workflow) return {Errc::corrupt, str("workflow ", w.value, " does not parse")};
-    plan = core::make_plan(w, row->version, parsed.workflow, "", {});
-    return plan;
-  };
-  auto decoded = engine::run_of(**image, plan_of);
+  auto decoded = engine::run_of(**image, [&](WorkflowId w) { return plan(node, w); });
   return decoded.ok() ? std::move(*decoded) : nullptr;
+}
+
+Result<std::shared_ptr<const core::Plan>> Stores::plan(std::uint32_t node, WorkflowId w) const {
+  auto& plan = plans_[{node, w}];
+  if (plan) return plan;
+  auto row = TRY(store(node).load_workflow(w));
+  if (!row) return {Errc::not_found, str("workflow ", w.value, " is not in the store")};
+  auto parsed = core::parse_workflow(row->text, row->file);
+  if (!parsed.workflow) return {Errc::corrupt, str("workflow ", w.value, " does not parse")};
+  plan = core::make_plan(w, row->version, parsed.workflow, "", {});
+  return plan;
+}
+
+const std::vector<RunStory>& Stores::stories(const History& history) const {
+  if (!stories_)
+    stories_ = std::make_unique<const std::vector<RunStory>>(tell_stories(history, *this));
+  return *stories_;
 }
 
 const std::vector<core::Event>& Stores::events(std::uint32_t node, RunId id) const {

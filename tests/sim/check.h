@@ -13,6 +13,7 @@
 #include "core/event.h"
 #include "core/run.h"
 #include "tests/sim/history.h"
+#include "tests/sim/story.h"
 
 namespace pawl::sim {
 
@@ -29,6 +30,13 @@ class Stores {
   std::unique_ptr<core::Run> read(std::uint32_t node, RunId run) const;
   // All of its events, first to last.
   const std::vector<core::Event>& events(std::uint32_t node, RunId run) const;
+  Result<std::shared_ptr<const core::Plan>> plan(std::uint32_t node, WorkflowId workflow) const;
+  // Told once, for the history that these stores belong to.
+  const std::vector<RunStory>& stories(const History& history) const;
+  // For tests of the checkers: these, whatever the stores say.
+  void believe(std::vector<RunStory> stories) const {
+    stories_ = std::make_unique<const std::vector<RunStory>>(std::move(stories));
+  }
 
  private:
   using Key = std::pair<std::uint32_t, RunId>;
@@ -36,6 +44,7 @@ class Stores {
   mutable std::map<Key, std::unique_ptr<core::Run>> runs_;
   mutable std::map<Key, std::vector<core::Event>> events_;
   mutable std::map<std::pair<std::uint32_t, WorkflowId>, std::shared_ptr<const core::Plan>> plans_;
+  mutable std::unique_ptr<const std::vector<RunStory>> stories_;
 };
 
 struct Problem {

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -222,6 +223,7 @@ struct Fault {
 struct History {
   std::uint64_t seed = 0;
   std::uint32_t nodes = 0;
+  std::vector<std::pair<std::string, std::uint32_t>> resources;  // how much there is, at each node
   std::vector<Life> lives;
   std::vector<Request> requests;
   std::vector<Commit> commits;  // by `begun`

@@ -21,11 +21,12 @@ World::World(const Scenario& scenario, bool tracing)
     : stage_(scenario, tracing), net_(stage_), random_(Random::stream(scenario.seed, "world")) {
   auto nodes = static_cast<std::uint32_t>(1 + random_.below(3));
   stage_.history.nodes = nodes;
+  stage_.history.resources = {{"gpu", 2}, {"disk", 1}};
   std::vector<store::Store*> plain;
   std::uint32_t next_agent = 0;
   for (std::uint32_t n = 0; n < nodes; ++n) {
     engine::Options o;
-    o.resources = {{"gpu", 2}, {"disk", 1}};
+    o.resources = stage_.history.resources;
     static constexpr std::size_t kCaches[] = {1, 64u << 10, 32u << 20};
     o.cache_bytes = kCaches[random_.below(3)];
     auto agents = static_cast<std::uint32_t>(1 + random_.below(3));
