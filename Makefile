@@ -3,8 +3,8 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := list
-.PHONY: list setup setup-build build demo test check asan tsan clang debug tidy format bench \
-        bench-short sim-mutants fuzz examples coverage install hooks clean
+.PHONY: list setup setup-build build demo test check sim sim-mutants asan tsan clang debug tidy \
+        format bench bench-short fuzz examples coverage install hooks clean
 
 configure = cmake --preset $(1) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
 compile = mkdir -p build && { $(call configure,$(1)); } && ninja -C build/$(1) -j$(JOBS) $(2)
@@ -29,6 +29,10 @@ test: setup  ## build and run every test (release)
 
 check: setup  ## all that CI runs
 	@tools/check --jobs $(JOBS)
+
+sim: setup-build  ## simulate SEEDS (1000) seeds with faults, or repeat one: SEED=x
+	@$(call compile,release,pawl_sim)
+	@build/release/pawl_sim $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --jobs $(JOBS))
 
 debug: setup  ## build/debug/pawl and the tests, for a debugger
 	@$(call compile,debug,all)

@@ -113,9 +113,11 @@ void check_story(const History&, const Stores& stores, Problems& problems) {
         }
         state = e.run_state;
       } else if (e.kind == core::EventKind::task_state) {
+        bool known = tasks.count(e.task) > 0;
         auto& from = tasks[e.task];
         auto cause = is_final(from) ? core::Cause::recover : core::Cause::progress;
-        bool taken_over = e.reason == core::Reason::reused;
+        // A run made of an older one begins with what it takes over; no event says so.
+        bool taken_over = e.reason == core::Reason::reused || (run.source && !known);
         if (!taken_over && !may_move(from, e.task_state, cause)) {
           say(str("task ", run.path(e.task), " went from ", to_string(from), " to ",
                   to_string(e.task_state)));

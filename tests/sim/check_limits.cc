@@ -118,18 +118,20 @@ void check_keys(const History& history, const Stores& stores, Problems& problems
       problems.add(str("node ", node, " has ", n, " runs; what was asked for makes ", most[node]));
     }
   }
-  // Two different things under one key: one of them was refused, whenever it was answered.
-  std::map<std::pair<std::uint32_t, std::string>, const Request*> first;
+  // A request that was accepted is the run that it was answered with.
   for (const Request& r : history.requests) {
-    if (r.kind != RequestKind::submit || r.key.empty()) continue;
-    bool accepted =
-        std::any_of(r.answers.begin(), r.answers.end(), [](const Answer& a) { return a.ok; });
-    if (!accepted) continue;
-    auto [at, fresh] = first.try_emplace({r.node, r.key}, &r);
-    const Request& other = *at->second;
-    if (fresh || (other.workflow == r.workflow && other.inputs == r.inputs)) continue;
-    problems.add(str("node ", r.node, " key ", r.key, " was accepted for request ", other.number,
-                     " and for request ", r.number, ", which asks for something else"));
+    if (r.kind != RequestKind::submit) continue;
+    for (const Answer& a : r.answers) {
+      const core::Run* run = a.ok ? stores.run(r.node, a.run) : nullptr;
+      if (!run) continue;
+      bool same = run->plan->id == r.workflow;
+      for (const auto& [name, value] :
+           (r.inputs.is_object() ? r.inputs : Json::object()).as_object())
+        same = same && run->inputs[name] == value;
+      if (same) continue;
+      problems.add(str("node ", r.node, " request ", r.number, " (key ", r.key,
+                       ") was answered with run ", a.run.value, ", which is something else"));
+    }
   }
   // The runs of one key that commits name.
   std::map<std::pair<std::uint32_t, std::string>, RunId> stored;

@@ -2,6 +2,7 @@
 // those of the node's wall clock, as its events carry them: a clock that jumps takes its timers
 // along.
 #include <map>
+#include <set>
 
 #include "base/text.h"
 #include "tests/sim/check.h"
@@ -27,9 +28,12 @@ Duration duration_at(const Json& with, const char* key) {
 class Timers {
  public:
   Timers(const History& history, const RunStory& s, Problems& problems)
-      : s_(s), problems_(problems) {
+      : history_(history), s_(s), problems_(problems) {
     // Only what falls due when the world is sound, and stays so, can be called late.
-    if (history.healed) sound_ = wall_clock(history, s.node, history.healed) + 2 * kLate;
+    if (history.healed) sound_ = wall_clock(history, s.node, history.healed) + 4 * kLate;
+    for (const WallClock& c : history.clocks) {
+      if (c.node == s.node) jumped_ = std::max(jumped_, c.at.n);
+    }
   }
 
   void follow() {
@@ -38,12 +42,17 @@ class Timers {
       if (e.kind == EventKind::run_state) {
         if ((before.run == RunState::paused) != (e.run_state == RunState::paused)) {
           paused_until_ = e.time;
+          for (TaskId t = 0; t < before.tasks.size(); ++t) {
+            if (before.tasks[t] == TaskState::queued) since_[t] = e.time;  // its time counts anew
+          }
         }
         return;
       }
       if (e.kind == EventKind::gate_decided) return gate_decided(e, before);
       if (e.kind != EventKind::task_state) return;
       move(e, before);
+      // A timer that was set before the clock jumped is late by as much.
+      if (At at = durable(history_, step.commit); at && at.n > jumped_) steady_.insert(e.task);
     });
   }
 
@@ -53,7 +62,8 @@ class Timers {
   }
   void check(TaskId t, const char* what, Time due, Time came, bool held_up) {
     if (came < due) early(t, what, due - came);
-    if (held_up || sound_ == kNoTime || due < sound_ || came - due <= kLate) return;
+    if (held_up || !steady_.count(t) || sound_ == kNoTime || due < sound_ || came - due <= kLate)
+      return;
     problems_.add(str(s_.name(t), ": its ", what, " was ", format_duration(came - due), " late"));
   }
 
@@ -75,9 +85,7 @@ class Timers {
       if (before.run == RunState::paused) {
         problems_.add(str(s_.name(e.task), ": its queue timeout passed while the run was paused"));
       }
-      Time began = std::max(since, paused_until_);
-      bool held_up = began != since;  // then it counts from the resume
-      check(e.task, "queue timeout", began + def.timeout.queue, e.time, held_up);
+      check(e.task, "queue timeout", since + def.timeout.queue, e.time, false);
     }
     if (e.task_state == TaskState::retrying) {
       due_[e.task] = latest_end(e, def);
@@ -105,7 +113,8 @@ class Timers {
   }
   void late(const core::Event& e) {
     Time due = due_[e.task];
-    if (sound_ == kNoTime || due < sound_ || e.time - due <= kLate) return;
+    if (!steady_.count(e.task) || sound_ == kNoTime || due < sound_ || e.time - due <= kLate)
+      return;
     problems_.add(str(s_.name(e.task), ": it was queued again ", format_duration(e.time - due),
                       " after its longest wait"));
   }
@@ -123,8 +132,11 @@ class Timers {
     check(e.task, "timeout", since_[e.task] + timeout, e.time, false);
   }
 
+  const History& history_;
   const RunStory& s_;
   Problems& problems_;
+  std::uint64_t jumped_ = 0;  // when the clock last did
+  std::set<TaskId> steady_;   // whose last move was after that
   Time sound_ = kNoTime, paused_until_ = kNoTime;
   std::map<TaskId, Time> since_, queued_, waits_, due_;
 };

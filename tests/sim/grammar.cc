@@ -129,7 +129,7 @@ class Writer {
     }
     auto kind = below(24);
     if (!in_finally_ && !leaf_ && depth < 3 && kind < 3) return group(common, here, depth);
-    if (kind < 5) return sleep(common);
+    if (kind < 5) return nap(common);
     if (kind < 7 && !leaf_) return gate(common);
     if (kind < 10 && !leaf_ && !children_.empty()) return child(k, common);
     worker(k, common, upstream);
@@ -172,14 +172,14 @@ class Writer {
     tasks(1 + below(3), depth + 2, {});
   }
 
-  void sleep(const std::string& common) {
+  void nap(const std::string& common) {
     if (one_in(4)) {
-      use(Feature::sleep_until);
+      use(Feature::nap_until);
       text_ += str(" {action: sleep, with: {until: \"2023-11-14T22:13:", 20 + below(39), "Z\"}",
                    common, "}\n");
       return;
     }
-    use(Feature::sleep);
+    use(Feature::nap);
     text_ += str(" {action: sleep, with: {for: ", 100 + below(one_in(5) ? 20'000 : 2000), "ms}",
                  common, "}\n");
   }
@@ -371,7 +371,7 @@ constexpr const char* kFeatures[] = {"plain",
                                      "gate_timeout",
                                      "gate_form",
                                      "sleep",
-                                     "sleep_until",
+                                     "nap_until",
                                      "sub_workflow",
                                      "sub_workflow_file",
                                      "sub_workflow_fan_out",

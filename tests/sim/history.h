@@ -65,7 +65,7 @@ struct Request {
   RequestKind kind = RequestKind::submit;
   At asked;                // first sent
   std::uint32_t sent = 0;  // how often
-  bool person = true;      // false: asked by the operator who tidies up once the faults have ended
+  bool person = true;      // false: the operator, who resumes what is paused and opens gates
   // What was asked.
   std::string name;  // define, submit: the workflow's
   std::string text;  // define: the file

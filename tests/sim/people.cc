@@ -9,6 +9,8 @@ using core::RunState;
 using core::TaskState;
 
 namespace {
+constexpr std::uint32_t kMostOpen = 40;
+
 Duration us(double n) { return Duration{static_cast<std::int64_t>(n)}; }
 }  // namespace
 
@@ -26,6 +28,7 @@ void People::begin() {
   define(0);
   submit_next();
   command();
+  operate();
 }
 
 // One after the other: a file's children are registered before it.
@@ -110,9 +113,15 @@ void People::submit_next() {
   Duration wait = s.at - stage_.now();
   stage_.after(wait, [this, s] {
     if (healed_) return;
-    submit(s, submitted_++);
+    if (!crowded()) submit(s, submitted_++);
     submit_next();
   });
+}
+
+// More would only wait behind each other.
+bool People::crowded() const {
+  auto open = stores_.store(node_.number()).scan_open(RunId{}, kMostOpen, false);
+  return open.ok() && open->size() == kMostOpen;
 }
 
 void People::submit(const Submission& s, std::uint32_t number) {
@@ -169,10 +178,7 @@ void People::command() {
   });
 }
 
-void People::heal() {
-  healed_ = true;
-  operate();
-}
+void People::heal() { healed_ = true; }
 
 void People::operate() {
   RunId after;
@@ -182,6 +188,8 @@ void People::operate() {
     if (!images.ok() || images->empty()) break;
     for (const auto& image : *images) {
       after = image.header.id;
+      // While there are faults people are slow to look.
+      if (!healed_ && random_.below(4)) continue;
       if (image.header.state == RunState::paused) {
         Request r;
         r.kind = RequestKind::resume;

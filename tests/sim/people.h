@@ -20,7 +20,7 @@ class People {
   People(Stage& stage, Net& net, Node& node, const Stores& stores);
 
   void begin();
-  // No new submissions; the operator begins.
+  // No new submissions; the operator spares nothing.
   void heal();
   // Everything asked is answered, and every run of the store is at its end.
   bool at_rest() const;
@@ -34,6 +34,7 @@ class People {
   bool settled(const Request& r) const;
   void define(std::uint32_t workflow);
   void submit_next();
+  bool crowded() const;
   void submit(const Submission& s, std::uint32_t number);
   void command();
   void operate();

@@ -25,8 +25,8 @@ enum class Feature : std::uint8_t {
   gate,
   gate_timeout,
   gate_form,
-  sleep,
-  sleep_until,
+  nap,  // a `sleep` task
+  nap_until,
   sub_workflow,
   sub_workflow_file,
   sub_workflow_fan_out,
