@@ -119,6 +119,13 @@ void WhyAsker::main_phase(Why& w) const {
     if (open++ == 0) unblock_by(w, t);
     if (names.size() < 3) names.push_back(run_.path(t));
   }
+  if (open == 0) {  // nothing else keeps it back
+    w.reason = Reason::paused;
+    w.text = "the run is paused: its finally tasks are not begun";
+    w.blockers = {str("run ", run_.id.value)};
+    w.unblock = command("resume");
+    return;
+  }
   w.reason = Reason::main_phase;
   w.text = str("a finally task: runs after all others, and ", some_of(names, open),
                open == 1 ? " is" : " are", " not at the end");
