@@ -88,6 +88,8 @@ void Loop::undo(Flight& f) {
     keys_in_flight_.erase(key.key);
   for (const auto& [run, events] : f.events) {
     missed_.try_emplace(run, events.front().seq - 1);  // the first flight's count
+    // Also where the flight only told them, and touched nothing.
+    if (!PAWL_MUTANT(missed_events_forgotten)) unread_.insert(run);
   }
   for (auto& [run, call] : f.ends) {
     end_calls_[run].push_back(std::move(call));
@@ -142,8 +144,7 @@ void Loop::try_again() {
   }
   auto again = std::move(replay_);
   replay_.clear();
-  for (Request& r : again)
-    stalled_ ? postpone(r) : take(r);
+  take_all(again);
 }
 
 // Error: it cannot be read now.
