@@ -139,6 +139,10 @@
   X(event_chunk_dropped, "sealed history is not written", "events have no gap")                    \
   X(payload_dropped, "large outputs are not written", "outputs arrive downstream")                 \
   X(open_column_wrong, "a paused run's columns say that it has ended", "columns agree")            \
+  X(joins_one_by_one, "the first worker to join decides what the others lost",                      \
+    "one live attempt")                                                                            \
+  X(missed_events_forgotten, "events whose telling failed are not told again",                     \
+    "events have no gap")                                                                          \
   /* store */                                                                                      \
   X(store_cell_kept, "a task's larger belongings are written once only",                           \
     "what was acknowledged survives")                                                              \

@@ -65,14 +65,23 @@ void Loop::decide(std::vector<Request>& requests) {
                              [](const Request& r) { return r.done != nullptr; });
     if (asked || clock_.mono() >= stalled_until_) try_again();
   }
-  for (Request& r : requests)
-    stalled_ ? postpone(r) : take(r);
+  take_all(requests);
   requests.clear();
   if (stalled_) return;
   if (scanning_) scan_step();
   expire_due();
   dispatch();
   evict();
+}
+
+void Loop::take_all(std::vector<Request>& requests) {
+  for (Request& r : requests) {
+    if (auto* join = std::get_if<JoinWorker>(&r.body); join && !stalled_) {
+      if (!PAWL_MUTANT(joins_one_by_one)) meet(*join);
+    }
+  }
+  for (Request& r : requests)
+    stalled_ ? postpone(r) : take(r);
 }
 
 void Loop::take(Request& request) {

@@ -231,5 +231,30 @@ TEST(LoopKeys, RetryAndRecoverTakeItAgain) {
   EXPECT_THAT(bed.audit(), IsEmpty());
 }
 
+TEST(LoopHolds, WorkersThatJoinTogetherKeepWhatTheyHold) {
+  Bed bed;
+  // Resources are read before anybody may join, so that the attempts are known by then.
+  auto id = bed.define(R"(pawl: 1
+name: w
+tasks:
+  a: {action: noop, resources: {x: 1}}
+  b: {action: noop, resources: {y: 1}}
+)");
+  auto& one = bed.worker(1);
+  auto& two = bed.worker(1);
+  RunId run = bed.submit(id);
+  ASSERT_EQ(one.held().size(), 1u);
+  ASSERT_EQ(two.held().size(), 1u);
+  bed.crash(true);
+  bed.settle();
+  EXPECT_EQ(bed.ledger.refusals, 0u);
+  one.complete_all();
+  two.complete_all();
+  bed.settle();
+  EXPECT_EQ(bed.state(run), core::RunState::completed);
+  for (TaskId t : {0u, 1u})
+    EXPECT_EQ(bed.stored(run)->rows[t].attempt, 1u);
+}
+
 }  // namespace
 }  // namespace pawl::engine

@@ -7,18 +7,23 @@
 
 namespace pawl::engine {
 
-void Loop::take_join(JoinWorker& j) {
-  Worker& w = workers_[j.worker];
-  w.info = std::move(j.info);
-  w.link = std::move(j.link);
+// Those whose joining came together are all heard before it is decided what nobody holds.
+void Loop::meet(JoinWorker& j) {
+  auto [at, fresh] = workers_.try_emplace(j.worker);
+  if (!fresh) return;  // its joining was put off since
+  at->second.info = std::move(j.info);
+  at->second.link = std::move(j.link);
   worker_order_.push_back(j.worker);
-  any_joined_ = true;
-  next_worker_id_ = std::max(next_worker_id_, j.worker.value + 1);
-  open_->batch.meta.emplace_back("next_worker", str(next_worker_id_));
   for (const core::Fence& f : j.held) {
     if (scanning_ || !PAWL_MUTANT(late_joiner_loses)) held_[f.run].emplace_back(f, j.worker);
   }
-  w.busy = 0;
+}
+
+void Loop::take_join(JoinWorker& j) {
+  meet(j);
+  any_joined_ = true;
+  next_worker_id_ = std::max(next_worker_id_, j.worker.value + 1);
+  open_->batch.meta.emplace_back("next_worker", str(next_worker_id_));
   auto orphans = std::move(orphans_);
   orphans_.clear();
   for (RunId id : orphans)
