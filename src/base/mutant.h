@@ -134,6 +134,8 @@
   X(late_joiner_loses, "what outlived the engine is lost where its run was read first",            \
     "one live attempt")                                                                            \
   X(slots_offered_twice, "a replayed report offers its slots again", "slots")                      \
+  X(refused_recover_starts, "a refused recover leaves its child runs to the next run",             \
+    "one child run an attempt")                                                                    \
   X(child_started_twice, "a task starts two child runs", "one child run an attempt")               \
   X(version_kept, "a write does not raise the run's version", "versions grow")                     \
   X(event_chunk_dropped, "sealed history is not written", "events have no gap")                    \

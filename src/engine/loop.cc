@@ -328,9 +328,12 @@ void Loop::take_recover(RecoverRun& r, Done done) {
     }
     auto fresh = core::recover_as_new(run, r.command, RunId(last_run_.value + 1), inputs, ctx_);
     if (!fresh.ok()) return answer(std::move(done), fresh.error());
-    if (!reacquire_key(*fresh, refusal)) return answer(std::move(done), refusal.error());
-    Status carried = carry_payloads(run, *fresh);
-    if (!carried.ok()) return answer(std::move(done), carried.error());
+    if (reacquire_key(*fresh, refusal)) refusal = carry_payloads(run, *fresh);
+    if (!refusal.ok()) {
+      // They would be started by the next run that is decided.
+      if (!PAWL_MUTANT(refused_recover_starts)) open_->effects.children.clear();
+      return answer(std::move(done), refusal.error());
+    }
     last_run_ = fresh->id;
     if (!fresh->key.empty()) keys_.hold(*fresh);
     answer(std::move(done), create(std::move(*fresh)));

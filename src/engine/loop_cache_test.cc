@@ -149,12 +149,17 @@ TEST(LoopWatch, EventsWhoseTellingFailsTooAreToldAgain) {
   bed.loop().subscribe({}, all);
   auto& w = bed.worker(1);
   RunId run = bed.submit(id);
-  w.complete(run, "a");
+  core::Report sign;
+  sign.fence = w.held()[0];
+  sign.warnings = {"careful"};
+  w.report(sign);
   // Done, and reported as failed, twice: the second is only to tell what the first one did.
   bed.store().fail_commit(1, Errc::io, FaultyStore::When::after, 2);
   bed.settle();
   bed.wake();
   bed.wake();
+  w.complete(run, "a");
+  bed.settle();
   w.complete(run, "b");
   bed.settle();
   expect_whole(all->seqs[run], bed.events(run).back().seq);

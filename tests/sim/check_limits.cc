@@ -16,21 +16,30 @@ using core::TaskState;
 // Changes at commits, summed in their order.
 class Gauge {
  public:
-  void add(CommitIndex at, std::int64_t n) {
-    if (at != kNoCommit) changes_[at] += n;
+  void add(CommitIndex at, std::int64_t n, RunId run) {
+    if (at != kNoCommit && n != 0) changes_[at].emplace_back(n, run);
   }
-  // The first commit after which there were more than `limit`.
-  std::optional<std::pair<CommitIndex, std::int64_t>> above(std::int64_t limit) const {
+  // The first commit after which there were more than `limit`, and whose they were; "" never.
+  std::string above(std::int64_t limit) const {
     std::int64_t sum = 0;
-    for (const auto& [at, n] : changes_) {
-      sum += n;
-      if (sum > limit) return std::pair(at, sum);
+    std::map<RunId, std::int64_t> holders;
+    for (const auto& [at, changes] : changes_) {
+      for (const auto& [n, run] : changes) {
+        sum += n;
+        holders[run] += n;
+      }
+      if (sum <= limit) continue;
+      std::string text = str(sum, " at once from commit ", at, ", the limit is ", limit, ":");
+      for (const auto& [run, n] : holders) {
+        if (n != 0) text += str(" run ", run.value);
+      }
+      return text;
     }
-    return std::nullopt;
+    return "";
   }
 
  private:
-  std::map<CommitIndex, std::int64_t> changes_;
+  std::map<CommitIndex, std::vector<std::pair<std::int64_t, RunId>>> changes_;
 };
 
 }  // namespace
@@ -47,7 +56,7 @@ void check_concurrency(const History& history, const Stores& stores, Problems& p
     Key& key = keys[{s.node, s.run->workflow().name, s.run->key}];
     key.limit = std::max(key.limit, concurrency->limit);
     bool holds = s.source != nullptr;
-    if (holds && !s.steps.empty()) key.gauge.add(s.steps[0].commit, 1);
+    if (holds && !s.steps.empty()) key.gauge.add(s.steps[0].commit, 1, s.run->id);
     s.replay([&](const Step& step, const Scene&) {
       const core::Event& e = step.event;
       bool starts = e.kind == EventKind::task_state && e.task_state != TaskState::cancelled;
@@ -57,16 +66,15 @@ void check_concurrency(const History& history, const Stores& stores, Problems& p
             e.run_state == core::RunState::running || e.run_state == core::RunState::recovering;
         ends = is_final(e.run_state);
       }
-      if (starts && !holds) key.gauge.add(step.commit, 1), holds = true;
-      if (ends && holds) key.gauge.add(step.commit, -1), holds = false;
+      if (starts && !holds) key.gauge.add(step.commit, 1, s.run->id), holds = true;
+      if (ends && holds) key.gauge.add(step.commit, -1, s.run->id), holds = false;
     });
   }
   for (const auto& [name, key] : keys) {
     auto above = key.gauge.above(key.limit);
-    if (!above) continue;
+    if (above.empty()) continue;
     problems.add(str("node ", std::get<0>(name), " ", std::get<1>(name), " key ", std::get<2>(name),
-                     ": ", above->second, " runs at once, the limit is ", key.limit, " (commit ",
-                     above->first, ")"));
+                     ": ", above));
   }
 }
 
@@ -80,7 +88,7 @@ void check_resources(const History& history, const Stores& stores, Problems& pro
       bool is = e.task_state == TaskState::running;
       if (was == is) return;
       for (const core::Resource& r : s.run->def(e.task).resources)
-        uses[{s.node, r.name}].add(step.commit, is ? r.amount : -std::int64_t{r.amount});
+        uses[{s.node, r.name}].add(step.commit, is ? r.amount : -std::int64_t{r.amount}, s.run->id);
     });
   }
   for (const auto& [name, gauge] : uses) {
@@ -88,10 +96,9 @@ void check_resources(const History& history, const Stores& stores, Problems& pro
     for (const auto& [known, n] : history.resources) {
       if (known == name.second) capacity = n;
     }
-    if (auto above = gauge.above(capacity)) {
-      problems.add(str("node ", name.first, " resource ", name.second, ": ", above->second,
-                       " in use, there are ", capacity, " (commit ", above->first, ")"));
-    }
+    auto above = gauge.above(capacity);
+    if (above.empty()) continue;
+    problems.add(str("node ", name.first, " resource ", name.second, ": ", above));
   }
 }
 
@@ -125,8 +132,8 @@ void check_keys(const History& history, const Stores& stores, Problems& problems
       const core::Run* run = a.ok ? stores.run(r.node, a.run) : nullptr;
       if (!run) continue;
       bool same = run->plan->id == r.workflow;
-      for (const auto& [name, value] :
-           (r.inputs.is_object() ? r.inputs : Json::object()).as_object())
+      const Json inputs = r.inputs.is_object() ? r.inputs : Json::object();
+      for (const auto& [name, value] : inputs.as_object())
         same = same && run->inputs[name] == value;
       if (same) continue;
       problems.add(str("node ", r.node, " request ", r.number, " (key ", r.key,

@@ -182,6 +182,11 @@ void check_children(const History& history, const Stores& stores, Problems& prob
       if (e.task_state == TaskState::waiting) ++starts[e.task];
       if (e.task_state == TaskState::completed) completed[e.task] = step.commit;
     });
+    for (const auto& [key, runs] : children) {
+      auto [node, parent, t] = key;
+      if (node != s.node || parent != s.run->id || starts.count(t)) continue;
+      problems.add(str(s.name(t), " began no child run; there are ", runs.size()));
+    }
     for (const auto& [t, n] : starts) {
       const auto& runs = children[{s.node, s.run->id, t}];
       if (runs.size() > n) {

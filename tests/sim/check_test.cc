@@ -324,6 +324,16 @@ TEST(Checkers, Params) {
   EXPECT_COMPLAINT(w, "params");
 }
 
+TEST(Checkers, Children) {
+  LittleWorld w("tasks: {sub: {action: workflow, with: {workflow: kid}}}\n",
+                "tasks: {x: {action: noop}}\n");
+  w.submit();
+  w.complete("x");
+  EXPECT_EQ(w.complaints(), "") << w.text;
+  w.event("sub", TaskState::waiting).task_state = TaskState::queued;
+  EXPECT_COMPLAINT(w, "children");
+}
+
 TEST(Checkers, Concurrency) {
   LittleWorld w("concurrency: {key: all, limit: 1}\ntasks: {a: {run: x}}\n");
   w.submit();
@@ -332,7 +342,7 @@ TEST(Checkers, Concurrency) {
   w.complete("a");
   EXPECT_EQ(w.complaints(), "") << w.text;
   for (Step& s : w.stories()[1].steps)
-    s.commit = std::min<CommitIndex>(s.commit, 4);  // while the first one holds the key
+    s.commit = std::min<CommitIndex>(s.commit, w.stories()[0].steps.back().commit - 1);
   EXPECT_COMPLAINT(w, "concurrency");
 }
 

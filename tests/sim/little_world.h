@@ -23,7 +23,7 @@ namespace pawl::sim {
 
 class LittleWorld {
  public:
-  explicit LittleWorld(const std::string& tasks, std::uint32_t slots = 8)
+  explicit LittleWorld(const std::string& tasks, const std::string& kid = "")
       : store_(store::open_memory()), link_(std::make_shared<Link>(*this)) {
     engine::Options options;
     options.store = store_.get();
@@ -32,28 +32,10 @@ class LittleWorld {
     loop_->subscribe({}, link_);
     history.nodes = 1;
     history.lives.push_back({0, 1, at(), {}});
-    Request& r = request(RequestKind::define);
-    r.name = "w";
-    r.text = str("pawl: 1\nname: w\n", tasks);
-    auto parsed = core::parse_workflow(r.text, "w.yaml");
-    PAWL_ASSERT(parsed.workflow);
-    engine::RegisterWorkflow define;
-    define.row.name = "w";
-    define.row.text = r.text;
-    define.row.file = "w.yaml";
-    define.row.hash = "1";
-    define.workflow = parsed.workflow;
-    define.registered = [this](Result<WorkflowId> id) {
-      workflow_ = *id;
-      Answer a;
-      a.given = a.arrived = at();
-      a.ok = true;
-      a.workflow = *id;
-      history.requests[0].answers.push_back(a);
-    };
-    inbox_.push_back({std::move(define), {}});
+    if (!kid.empty()) define("kid", kid);
+    workflow_ = define("w", tasks);
     inbox_.push_back({engine::JoinWorker{WorkerId(1), {}, link_, {}}, {}});
-    inbox_.push_back({engine::OfferSlots{WorkerId(1), slots}, {}});
+    inbox_.push_back({engine::OfferSlots{WorkerId(1), 8}, {}});
     settle();
   }
 
@@ -203,6 +185,30 @@ class LittleWorld {
     }
     s->believe(std::move(again));
     return s;
+  }
+  WorkflowId define(const std::string& name, const std::string& tasks) {
+    Request& r = request(RequestKind::define);
+    r.name = name;
+    r.text = str("pawl: 1\nname: ", name, "\n", tasks);
+    auto parsed = core::parse_workflow(r.text, name + ".yaml");
+    PAWL_ASSERT(parsed.workflow);
+    engine::RegisterWorkflow define;
+    define.row.name = name;
+    define.row.text = r.text;
+    define.row.file = name + ".yaml";
+    define.row.hash = name;
+    define.workflow = parsed.workflow;
+    define.registered = [this, n = r.number](Result<WorkflowId> id) {
+      Answer a;
+      a.given = a.arrived = at();
+      a.ok = id.ok();
+      a.workflow = *id;
+      history.requests[n].answers.push_back(a);
+    };
+    auto number = r.number;
+    inbox_.push_back({std::move(define), {}});
+    settle();
+    return history.requests[number].answers.back().workflow;
   }
   Request& request(RequestKind kind) {
     Request r;
