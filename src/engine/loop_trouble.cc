@@ -88,6 +88,7 @@ void Loop::undo(Flight& f) {
     keys_in_flight_.erase(key.key);
   for (const auto& [run, events] : f.events) {
     missed_.try_emplace(run, events.front().seq - 1);  // the first flight's count
+    unread_.insert(run);  // also where it was only told, and not touched
   }
   for (auto& [run, call] : f.ends) {
     end_calls_[run].push_back(std::move(call));
