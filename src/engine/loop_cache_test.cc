@@ -205,6 +205,23 @@ tasks:
   EXPECT_EQ(one->seqs[run], all->seqs[run]);
 }
 
+// Found by simulation: the flight that was to tell what an earlier one could not failed as well, and
+// touched none of these runs.
+TEST(LoopWatch, WhatTwoFlightsFailedToTellIsToldByTheThird) {
+  Bed bed;
+  RunId run = bed.submit(bed.define("pawl: 1\nname: c\ntasks: {a: {action: noop}}\n"));
+  auto all = std::make_shared<Watch>();
+  auto& w = bed.worker(1);
+  bed.loop().subscribe({}, all);
+  bed.store().fail_commit(1, Errc::io, FaultyStore::When::after, 2);
+  w.complete(run, "a");
+  bed.settle();
+  while (bed.loop().stalled())
+    bed.wake();
+  ASSERT_EQ(bed.state(run), RunState::completed);
+  expect_whole(all->seqs[run], bed.events(run).back().seq);
+}
+
 TEST(LoopWatch, AnEndIsToldWhenItIsDurable) {
   Bed bed;
   RunId run = bed.submit(bed.define("pawl: 1\nname: c\ntasks: {a: {action: noop}}\n"));

@@ -256,5 +256,24 @@ tasks:
     EXPECT_EQ(bed.stored(run)->rows[t].attempt, 1u);
 }
 
+// Found by simulation: runs are read again one by one. The holder, which was being cancelled and
+// whose worker is gone, ends as it is read, before the one that waits is known again.
+TEST(LoopKeys, IsGivenOnByAHolderThatEndsWhileOthersAreReadAgain) {
+  Bed bed;
+  auto id = bed.define(keyed("queue"));
+  auto& w = bed.worker(1);
+  RunId first = bed.submit(id, day("mon")), second = bed.submit(id, day("mon"));
+  ASSERT_TRUE(w.holds(first, "a"));
+  ASSERT_TRUE(bed.command(first, core::Cancel{"me"}).ok());
+  bed.store().fail_commit(1, Errc::unavailable);  // the one in which the new life's worker joins
+  bed.crash();
+  bed.settle();
+  while (bed.loop().stalled())
+    bed.wake();
+  EXPECT_EQ(bed.state(first), RunState::cancelled);
+  EXPECT_EQ(bed.state(second), RunState::running);
+  EXPECT_TRUE(w.holds(second, "a"));
+}
+
 }  // namespace
 }  // namespace pawl::engine

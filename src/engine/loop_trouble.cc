@@ -137,6 +137,10 @@ void Loop::try_again() {
     return stall(read.error());
   }
   doubtful_.clear();
+  // Who released a key while others were not read yet found nobody to give it to.
+  for (const auto& name : keys_.names())
+    give_key(name);
+  drain_followups();
   if (trouble_reading_) trouble_ = Status{};
   trouble_reading_ = false;
   if (std::exchange(probe_, false)) {  // whether the store works shows in a commit only

@@ -223,7 +223,7 @@ void Agent::freeze(Duration how_long) {
 
 // Before anything else it looks whether its lease is over.
 void Agent::thaw() {
-  if (!frozen_at_ || frozen()) return;
+  if (!frozen() || stage_.now() < frozen_until_) return;
   At since = std::exchange(frozen_at_, At{});
   if (stage_.now() > valid_until_ && (session_ || !bodies_.empty())) fence(since);
 }
@@ -243,16 +243,15 @@ void Agent::leave(Duration away) {
   Up last;
   last.leave = true;
   send(std::move(last));
-  auto back = ++absence_;
-  stage_.after(away, [this, back] {
-    if (back == absence_ && !down_now_) greet();
-  });
+  come_back(away, life_);
 }
 
-void Agent::heal() {
-  if (!frozen()) return;
-  frozen_until_ = stage_.now();
-  thaw();
+void Agent::come_back(Duration away, std::uint32_t life) {
+  stage_.after(away, [this, life] {
+    if (life != life_ || state_ == State::greeting || state_ == State::joined) return;
+    if (state_ == State::away && !down_now_ && !frozen()) return greet();
+    come_back(kTick, life);
+  });
 }
 
 }  // namespace pawl::sim

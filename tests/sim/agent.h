@@ -25,7 +25,6 @@ class Agent {
   void restart(Duration down);
   void freeze(Duration how_long);
   void leave(Duration away);
-  void heal();
   bool up() const { return !down_now_ && !frozen(); }
   std::size_t carries() const { return bodies_.size(); }
 
@@ -67,12 +66,13 @@ class Agent {
     std::size_t execution = 0;
   };
 
-  bool frozen() const { return stage_.now() < frozen_until_; }
+  bool frozen() const { return static_cast<bool>(frozen_at_); }  // until thaw()
   // Whether a message may be taken in now; a frozen agent takes it in when it thaws.
   bool hears(std::function<void()> again);
   void thaw();
   void tick();
   void greet();
+  void come_back(Duration away, std::uint32_t life);
   void say_hello();
   void fence(At when);
   void send(Up up);

@@ -12,7 +12,7 @@ struct OldSeed {
   const char* what;
 };
 inline constexpr OldSeed kOldSeeds[] = {
-    {1, "the first"},
+    {2317, "a concurrency key was lost when its holder ended while runs were read again"},
 };
 
 }  // namespace pawl::sim

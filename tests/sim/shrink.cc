@@ -10,7 +10,7 @@
 namespace pawl::sim {
 namespace {
 
-constexpr std::uint32_t kMostTries = 400;
+constexpr std::uint32_t kMostTries = 1500;
 
 class Shrinker {
  public:
@@ -18,7 +18,7 @@ class Shrinker {
 
   Shrunk shrink() {
     for (bool smaller = true; smaller && best_.tries < kMostTries;) {
-      smaller = kinds() | workflows() | submissions() | commands() | tasks() | single_faults();
+      smaller = submissions() | commands() | workflows() | kinds() | tasks() | single_faults();
     }
     return best_;
   }
@@ -60,7 +60,7 @@ class Shrinker {
                                             const std::set<std::uint32_t>& off) {
     std::vector<std::uint32_t> all;
     for (std::uint32_t node = 0; node < 3; ++node) {
-      for (std::uint32_t i = 0; i < count; ++i) {
+      for (std::uint32_t i = count; i-- > 0;) {  // the last first: they matter least
         auto n = node * 1000 + i;
         if (!off.count(n)) all.push_back(n);
       }

@@ -215,8 +215,7 @@ void World::heal() {
   net_.heal();
   for (auto& node : nodes_)
     node->store().heal();
-  for (auto& agent : agents_)
-    agent->heal();
+  // What is frozen or away comes back by itself, soon.
   for (auto& people : people_)
     people->heal();
 }
