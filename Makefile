@@ -3,8 +3,8 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := list
-.PHONY: list setup setup-build build demo test check asan tsan debug tidy format bench \
-        bench-short fuzz examples coverage install hooks clean
+.PHONY: list setup setup-build build demo test check sim sim-mutants asan tsan debug tidy \
+        format bench bench-short fuzz examples coverage install hooks clean
 
 configure = cmake --preset $(1) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
 compile = mkdir -p build && { $(call configure,$(1)); } && ninja -C build/$(1) -j$(JOBS) $(2)
@@ -30,6 +30,10 @@ test: setup  ## build and run every test (release)
 check: setup  ## all that CI runs
 	@tools/check --jobs $(JOBS)
 
+sim: setup-build  ## simulate SEEDS (1000) seeds with faults, or repeat one: SEED=x
+	@$(call compile,release,pawl_sim)
+	@build/release/pawl_sim $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --jobs $(JOBS))
+
 debug: setup  ## build/debug/pawl and the tests, for a debugger
 	@$(call compile,debug,all)
 
@@ -53,6 +57,10 @@ bench: setup-build  ## measure the engine: build/bench/engine.json
 bench-short: setup-build  ## the same in seconds, to see that it runs
 	@$(call compile,release,pawl_bench)
 	@mkdir -p build/bench && build/release/pawl_bench --short --json build/bench/engine.json
+
+sim-mutants: setup  ## planted bugs, until the simulation's checkers catch each (SEEDS=10000)
+	@$(call compile,mutants,pawl_sim_mutants)
+	@tools/sim_mutants --seeds $(or $(SEEDS),10000)
 
 fuzz: setup  ## each fuzzer for FUZZ_SECONDS (30)
 	@$(call compile,asan,fuzzers)

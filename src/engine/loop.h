@@ -115,6 +115,7 @@ class Loop {
   };
 
   // loop.cc
+  void take_all(std::vector<Request>& requests);
   void take(Request& request);
   void take_submit(SubmitRun& s, Done done);
   void take_command(CommandRun& c, Done done);
@@ -174,6 +175,7 @@ class Loop {
   void refuse_held(RunId run);
 
   // loop_workers.cc
+  void meet(JoinWorker& j);
   void take_join(JoinWorker& j);
   void take_reports(TakeReports& r);
   void take_leave(LeaveWorker& l);

@@ -1,6 +1,7 @@
 // Who gets which task, and when timers fire.
 #include <algorithm>
 
+#include "base/mutant.h"
 #include "engine/loop.h"
 
 namespace pawl::engine {
@@ -70,6 +71,8 @@ void Loop::count_resources(Entry& entry) {
   for (std::size_t i = 0; i < run.lanes.size(); ++i) {
     std::uint32_t now = is_final(run.state) ? 0 : run.lanes[i].leased;
     if (leased[i] == now) continue;
+    bool failed = run.counts[static_cast<std::size_t>(core::TaskState::failed)] > 0;
+    if (now < leased[i] && failed && PAWL_MUTANT(resource_leaked)) continue;
     resources_.count(run.id, run.plan->lanes[i].resources, leased[i], now);
     leased[i] = now;
   }
@@ -166,7 +169,8 @@ bool Loop::claim_front(ReadyLane& lane, WorkerId to, std::uint32_t room) {
   Entry& entry = **e;
   unlist(entry, item.lane);
   core::Run& run = *entry.run;
-  if (run.lanes[item.lane].live == 0 || run.state == core::RunState::paused) {
+  bool held_up = run.state == core::RunState::paused && !PAWL_MUTANT(claim_while_paused);
+  if (run.lanes[item.lane].live == 0 || held_up) {
     list_lanes(entry);
     return false;
   }
@@ -186,6 +190,7 @@ bool Loop::claim_front(ReadyLane& lane, WorkerId to, std::uint32_t room) {
 void Loop::arm(Entry& entry) {
   Time wake = entry.run->next_wake();
   if (wake == kNever || (entry.armed != kNever && entry.armed <= wake)) return;
+  if (entry.armed != kNever && PAWL_MUTANT(rearm_forgotten)) return;
   entry.armed = wake;
   timers_.emplace_back(wake, entry.run->id);
   std::push_heap(timers_.begin(), timers_.end(), later);

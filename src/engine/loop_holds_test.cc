@@ -284,5 +284,49 @@ TEST(LoopKeys, RetryAndRecoverTakeItAgain) {
   EXPECT_THAT(bed.audit(), IsEmpty());
 }
 
+TEST(LoopHolds, WorkersThatJoinTogetherKeepWhatTheyHold) {
+  Bed bed;
+  // Resources are read before anybody may join, so that the attempts are known by then.
+  auto id = bed.define(R"(pawl: 1
+name: w
+tasks:
+  a: {action: noop, resources: {x: 1}}
+  b: {action: noop, resources: {y: 1}}
+)");
+  auto& one = bed.worker(1);
+  auto& two = bed.worker(1);
+  RunId run = bed.submit(id);
+  ASSERT_EQ(one.held().size(), 1u);
+  ASSERT_EQ(two.held().size(), 1u);
+  bed.crash(true);
+  bed.settle();
+  EXPECT_EQ(bed.ledger.refusals, 0u);
+  one.complete_all();
+  two.complete_all();
+  bed.settle();
+  EXPECT_EQ(bed.state(run), core::RunState::completed);
+  for (TaskId t : {0u, 1u})
+    EXPECT_EQ(bed.stored(run)->rows[t].attempt, 1u);
+}
+
+// Found by simulation: runs are read again one by one. The holder, which was being cancelled and
+// whose worker is gone, ends as it is read, before the one that waits is known again.
+TEST(LoopKeys, IsGivenOnByAHolderThatEndsWhileOthersAreReadAgain) {
+  Bed bed;
+  auto id = bed.define(keyed("queue"));
+  auto& w = bed.worker(1);
+  RunId first = bed.submit(id, day("mon")), second = bed.submit(id, day("mon"));
+  ASSERT_TRUE(w.holds(first, "a"));
+  ASSERT_TRUE(bed.command(first, core::Cancel{"me"}).ok());
+  bed.store().fail_commit(1, Errc::unavailable);  // the one in which the new life's worker joins
+  bed.crash();
+  bed.settle();
+  while (bed.loop().stalled())
+    bed.wake();
+  EXPECT_EQ(bed.state(first), RunState::cancelled);
+  EXPECT_EQ(bed.state(second), RunState::running);
+  EXPECT_TRUE(w.holds(second, "a"));
+}
+
 }  // namespace
 }  // namespace pawl::engine
