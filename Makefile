@@ -3,8 +3,8 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := list
-.PHONY: list setup setup-build build demo test check asan tsan clang debug tidy format bench \
-        bench-short torture fuzz examples coverage install hooks clean
+.PHONY: list setup setup-build build demo test check sim sim-mutants asan tsan debug tidy \
+        format bench bench-short torture fuzz examples coverage install hooks clean
 
 configure = cmake --preset $(1) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
 compile = mkdir -p build && { $(call configure,$(1)); } && ninja -C build/$(1) -j$(JOBS) $(2)
@@ -30,17 +30,18 @@ test: setup  ## build and run every test (release)
 check: setup  ## all that CI runs
 	@tools/check --jobs $(JOBS)
 
+sim: setup-build  ## simulate SEEDS (1000) seeds with faults, or repeat one: SEED=x
+	@$(call compile,release,pawl_sim)
+	@build/release/pawl_sim $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --jobs $(JOBS))
+
 debug: setup  ## build/debug/pawl and the tests, for a debugger
 	@$(call compile,debug,all)
 
-asan: setup  ## build and run the tests with address and undefined-behaviour sanitizers
+asan: setup  ## build with clang, run the tests under address and undefined-behaviour sanitizers
 	@tools/check --only asan --jobs $(JOBS)
 
-tsan: setup  ## build and run the tests with the thread sanitizer
+tsan: setup  ## run engine, worker and server tests under the thread sanitizer
 	@tools/check --only tsan --jobs $(JOBS)
-
-clang: setup  ## build with clang, warnings as errors
-	@tools/check --only clang --jobs $(JOBS)
 
 tidy: setup  ## house rules, format, headers alone, clang-tidy
 	@tools/check --only format,tidy,python,headers,clang-tidy --jobs $(JOBS)
@@ -61,8 +62,12 @@ torture: setup-build  ## kill, cut, damage and fill for hours; see docs/reliabil
 	@$(call compile,release,pawl pawl_torture)
 	@build/release/pawl_torture --long --seed $(or $(SEED),1)
 
+sim-mutants: setup  ## planted bugs, until the simulation's checkers catch each (SEEDS=10000)
+	@$(call compile,mutants,pawl_sim_mutants)
+	@tools/sim_mutants --seeds $(or $(SEEDS),10000)
+
 fuzz: setup  ## each fuzzer for FUZZ_SECONDS (30)
-	@$(call compile,fuzz,fuzzers)
+	@$(call compile,asan,fuzzers)
 	@tools/fuzz $(or $(FUZZ_SECONDS),30)
 
 examples: build  ## run every example and compare what it prints

@@ -34,8 +34,8 @@ if(PAWL_SANITIZE)
   add_compile_options(-fsanitize=${PAWL_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${PAWL_SANITIZE})
 endif()
-if(NOT PAWL_MUTANT STREQUAL "")
-  add_compile_definitions(PAWL_MUTANT=${PAWL_MUTANT})
+if(PAWL_MUTANTS)
+  add_compile_definitions(PAWL_MUTANTS)
 endif()
 
 # -- Linker: lld links in a quarter of the time. Debian installs it as ld.lld-14, which GCC does

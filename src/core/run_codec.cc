@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/mutant.h"
 #include "base/text.h"
 #include "core/run_codec_parts.h"
 
@@ -106,9 +107,9 @@ void encode_state(const Run& run, std::string& out) {
   w.zigzag((run.tail_time - run.created).count());
   w.u8(static_cast<std::uint8_t>(run.state));
   w.u8(static_cast<std::uint8_t>(run.verdict));
-  w.u8(static_cast<std::uint8_t>((run.admitted ? 1u : 0u) | (run.cancelling ? 2u : 0u) |
-                                 (run.finals_open ? 4u : 0u) | (run.rejected ? 8u : 0u) |
-                                 (run.warned ? 16u : 0u)));
+  w.u8(static_cast<std::uint8_t>(
+      (run.admitted ? 1u : 0u) | (run.cancelling && !PAWL_MUTANT(cancelling_not_stored) ? 2u : 0u) |
+      (run.finals_open ? 4u : 0u) | (run.rejected ? 8u : 0u) | (run.warned ? 16u : 0u)));
   w.u8(static_cast<std::uint8_t>(run.before_pause));
   w.zigzag(run.started.time_since_epoch().count());
   w.zigzag(run.finished.time_since_epoch().count());
@@ -122,7 +123,7 @@ void encode_state(const Run& run, std::string& out) {
     w.varint(f.parent);
     w.varint(f.first);
     w.varint(f.count);
-    w.varint(f.next);
+    w.varint(PAWL_MUTANT(fan_out_next_lost) ? f.count : f.next);
     w.u8(f.dead);
   }
   w.varint(run.task_count());
@@ -260,6 +261,7 @@ void derive(Run& run) {
     ++lane.live;
   }
   for (const auto& [t, x] : run.extras) {
+    if (run.rows[t].state == TaskState::retrying && PAWL_MUTANT(timers_not_rebuilt)) continue;
     if (x.wake != kNever && !is_final(run.rows[t].state)) run.timers.emplace_back(x.wake, t);
   }
   std::make_heap(run.timers.begin(), run.timers.end(), std::greater<>());

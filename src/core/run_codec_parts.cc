@@ -1,6 +1,8 @@
 // Rows and cells as bytes.
 #include "core/run_codec_parts.h"
 
+#include "base/mutant.h"
+
 namespace pawl::core {
 namespace {
 
@@ -42,13 +44,14 @@ void put_row(Writer& w, const TaskRow& r, Time base) {
   bool timed = r.queued != kNoTime || r.started != kNoTime || r.finished != kNoTime;
   auto flags = static_cast<std::uint8_t>(
       static_cast<unsigned>(r.state) | (r.reused ? kReused : 0u) |
-      (r.cancel_asked ? kCancelAsked : 0u) | (tried ? kTried : 0u) | (timed ? kTimed : 0u));
+      (r.cancel_asked && !PAWL_MUTANT(cancel_asked_not_stored) ? kCancelAsked : 0u) |
+      (tried ? kTried : 0u) | (timed ? kTimed : 0u));
   w.u8(flags);
   if (flags == 0) return;
   w.u8(static_cast<std::uint8_t>(r.reason));
   if (tried) {
     w.varint(r.attempt);
-    w.varint(r.failures);
+    w.varint(PAWL_MUTANT(failures_not_stored) ? 0 : r.failures);
     w.varint(r.losses);
     w.varint(r.lease);
     w.varint(r.worker.value);
@@ -115,7 +118,7 @@ void put_cell(Writer& w, const TaskExtra& x) {
   field(!x.error.empty(), kError);
   field(x.failure != FailureClass::none, kFailure);
   field(!x.params.is_null(), kParams);
-  field(x.wake != kNever, kWake);
+  field(x.wake != kNever && (x.question.empty() || !PAWL_MUTANT(wake_not_stored)), kWake);
   field(static_cast<bool>(x.child), kChild);
   field(!x.checkpoint.empty(), kCheckpoint);
   field(x.resume != Resume::checkpoint, kResume);

@@ -1,6 +1,7 @@
 // Why a task is not at its end: what it waits for, and what would move it on.
 #include <algorithm>
 
+#include "base/mutant.h"
 #include "base/text.h"
 #include "core/why_asker.h"
 
@@ -96,7 +97,7 @@ void WhyAsker::needs(Why& w) const {
   std::size_t open = 0;
   TaskId first = kNoTask;
   for (TaskId n : run_.workflow().needs(w.task)) {
-    if (is_final(row(n).state)) continue;
+    if (is_final(row(n).state) && !PAWL_MUTANT(why_stale_need)) continue;
     if (first == kNoTask) first = n;
     if (open++ < 3) names.push_back(str(run_.path(n), " (", to_string(row(n).state), ")"));
     if (w.blockers.size() < 100) w.blockers.push_back(run_.path(n));
@@ -117,6 +118,13 @@ void WhyAsker::main_phase(Why& w) const {
     if (is_final(row(t).state)) continue;
     if (open++ == 0) unblock_by(w, t);
     if (names.size() < 3) names.push_back(run_.path(t));
+  }
+  if (open == 0) {  // nothing else keeps it back
+    w.reason = Reason::paused;
+    w.text = "the run is paused: its finally tasks are not begun";
+    w.blockers = {str("run ", run_.id.value)};
+    w.unblock = command("resume");
+    return;
   }
   w.reason = Reason::main_phase;
   w.text = str("a finally task: runs after all others, and ", some_of(names, open),
@@ -195,7 +203,7 @@ void WhyAsker::queued(Why& w) const {
   const Reason stored = row(w.task).reason;
   auto use = std::find_if(s_.queues.begin(), s_.queues.end(),
                           [&](const auto& q) { return q.queue == def.queue; });
-  if (run_.state == RunState::paused) {
+  if (run_.state == RunState::paused && !PAWL_MUTANT(why_ignores_pause)) {
     w.reason = Reason::paused;
     w.text = str("the run is paused",
                  run_.pause_reason.empty() ? "" : str(" (", in_brief(run_.pause_reason), ")"));

@@ -108,6 +108,16 @@ TEST(Why, NotAdmitted) {
          "pawl resume 41");
 }
 
+TEST(Why, AFinallyTaskThatOnlyAPauseKeepsBack) {
+  TestRun r("tasks: {a: {action: noop}}\nfinally: {tidy: {action: noop}}");
+  r.start();
+  r.claim();
+  EXPECT_TRUE(r.pause().ok());
+  r.complete("a");
+  expect(ask(r, "tidy"), Reason::paused, "the run is paused: its finally tasks are not begun",
+         "pawl resume 41");
+}
+
 TEST(Why, MaxParallel) {
   TestRun r(
       "inputs: {l: {}}\ntasks: {e: {for_each: '${{ inputs.l }}', max_parallel: 1, action: noop}}",

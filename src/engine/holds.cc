@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
+
 namespace pawl::engine {
 
 Resources::Resources(const std::vector<std::pair<std::string, std::uint32_t>>& capacities,
@@ -22,9 +24,17 @@ std::uint32_t Resources::room(const std::vector<core::Resource>& wants) const {
     if (w.amount == 0) continue;
     const Slot* slot = find(w.name);
     std::uint32_t capacity = slot ? slot->capacity : fallback_, used = slot ? slot->used : 0;
+    if (PAWL_MUTANT(resource_ignored)) capacity += w.amount;
     room = std::min(room, capacity > used ? (capacity - used) / w.amount : 0);
   }
   return room;
+}
+
+bool Resources::fits(const std::vector<core::Resource>& wants) const {
+  return std::all_of(wants.begin(), wants.end(), [&](const core::Resource& w) {
+    const Slot* slot = find(w.name);
+    return w.amount <= (slot ? slot->capacity : fallback_);
+  });
 }
 
 void Resources::count(RunId run, const std::vector<core::Resource>& wants, std::uint32_t before,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/failpoint.h"
+#include "base/mutant.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "engine/run_io.h"
@@ -65,14 +66,23 @@ void Loop::decide(std::vector<Request>& requests) {
                              [](const Request& r) { return r.done != nullptr; });
     if (asked || clock_.mono() >= stalled_until_) try_again();
   }
-  for (Request& r : requests)
-    stalled_ ? postpone(r) : take(r);
+  take_all(requests);
   requests.clear();
   if (stalled_) return;
   if (scanning_) scan_step();
   expire_due();
   dispatch();
   evict();
+}
+
+void Loop::take_all(std::vector<Request>& requests) {
+  for (Request& r : requests) {
+    if (auto* join = std::get_if<JoinWorker>(&r.body); join && !stalled_) {
+      if (!PAWL_MUTANT(joins_one_by_one)) meet(*join);
+    }
+  }
+  for (Request& r : requests)
+    stalled_ ? postpone(r) : take(r);
 }
 
 void Loop::take(Request& request) {
@@ -105,6 +115,7 @@ void Loop::take(Request& request) {
 }
 
 void Loop::answer(Done done, Result<RunId> result) {
+  if (done && PAWL_MUTANT(answer_before_commit)) return done(std::move(result));
   if (done) open_->answers.emplace_back(std::move(done), std::move(result));
 }
 
@@ -139,7 +150,9 @@ Status Loop::admit_or_wait(Entry& entry) {
   if (run.admitted) return {};  // recovered: it goes on
   if (!run.workflow().concurrency) return core::decide(run, core::Admit{}, ctx_);
   Keys::State& key = keys_.at(run);
-  if (key.holders.size() >= key.limit || !key.waiting.empty()) {
+  auto limit = key.limit;
+  if (key.holders.size() == limit && PAWL_MUTANT(limit_off_by_one)) ++limit;
+  if (key.holders.size() >= limit || !key.waiting.empty()) {
     switch (run.workflow().concurrency->on_conflict) {
       case core::OnConflict::reject:
         return {Errc::conflict,
@@ -150,6 +163,9 @@ Status Loop::admit_or_wait(Entry& entry) {
         auto older = key.holders;
         for (RunId w : key.waiting)
           older.push_back(w);
+        std::sort(older.begin(), older.end());
+        // The newest that fit beside this one go on.
+        older.resize(older.size() - std::min<std::size_t>(older.size(), key.limit - 1));
         for (RunId id : older) {
           followups_.push_back([this, id, by = run.id] {
             auto e = need(id);
@@ -176,13 +192,15 @@ void Loop::take_submit(SubmitRun& s, Done done) {
   if (!q.idempotency_key.empty()) {
     fingerprint = sha256_hex(str(q.workflow.value, "\n", s.inputs.dump(), "\n", q.job));
     KeyInFlight known;
-    if (auto it = keys_in_flight_.find(q.idempotency_key); it != keys_in_flight_.end()) {
+    auto it = keys_in_flight_.find(q.idempotency_key);
+    if (it != keys_in_flight_.end() && !PAWL_MUTANT(key_forgotten_in_flight)) {
       known = it->second;
     } else {
       auto row = store_.find_key(q.idempotency_key);
       if (!row.ok()) return answer(std::move(done), row.error());
       if (*row) known = {(*row)->run, (*row)->fingerprint};
     }
+    if (known.run && PAWL_MUTANT(key_fingerprint_ignored)) known.fingerprint = fingerprint;
     if (known.run && known.fingerprint == fingerprint) return answer(std::move(done), known.run);
     if (known.run) {
       return answer(std::move(done),
@@ -205,7 +223,9 @@ void Loop::take_submit(SubmitRun& s, Done done) {
   auto created = create(std::move(*run));
   if (created.ok() && !q.idempotency_key.empty()) {
     keys_in_flight_[q.idempotency_key] = {o.id, fingerprint};
-    open_->batch.keys.push_back({q.idempotency_key, o.id, fingerprint, ctx_.now});
+    if (!PAWL_MUTANT(key_not_stored)) {
+      open_->batch.keys.push_back({q.idempotency_key, o.id, fingerprint, ctx_.now});
+    }
   }
   answer(std::move(done), created);
   drain_followups();
@@ -274,7 +294,7 @@ void Loop::take_command(CommandRun& c, Done done) {
 }
 
 bool Loop::reacquire_key(const core::Run& run, Status& refusal) {
-  if (run.key.empty()) return true;
+  if (run.key.empty() || PAWL_MUTANT(limit_ignored_on_retry)) return true;
   const Keys::State* key = keys_.find(run);
   if (!key || key->holders.size() < key->limit) return true;
   refusal = {Errc::conflict,
@@ -312,9 +332,12 @@ void Loop::take_recover(RecoverRun& r, Done done) {
     }
     auto fresh = core::recover_as_new(run, r.command, RunId(last_run_.value + 1), inputs, ctx_);
     if (!fresh.ok()) return answer(std::move(done), fresh.error());
-    if (!reacquire_key(*fresh, refusal)) return answer(std::move(done), refusal.error());
-    Status carried = carry_payloads(run, *fresh);
-    if (!carried.ok()) return answer(std::move(done), carried.error());
+    if (reacquire_key(*fresh, refusal)) refusal = carry_payloads(run, *fresh);
+    if (!refusal.ok()) {
+      // They would be started by the next run that is decided.
+      if (!PAWL_MUTANT(refused_recover_starts)) open_->effects.children.clear();
+      return answer(std::move(done), refusal.error());
+    }
     last_run_ = fresh->id;
     if (!fresh->key.empty()) keys_.hold(*fresh);
     answer(std::move(done), create(std::move(*fresh)));
@@ -367,6 +390,7 @@ void Loop::after(Entry& entry) {
   if (!effects.children.empty()) {
     auto children = std::move(effects.children);
     effects.children.clear();
+    if (PAWL_MUTANT(child_started_twice)) children.push_back(children.front());
     for (auto& child : children) {
       followups_.push_back(
           [this, id = run.id, child = std::move(child)] { start_child(id, child); });
@@ -399,7 +423,8 @@ void Loop::ended(Entry& entry) {
   entry.armed = kNever;
   if (!run.key.empty()) {
     keys_.release(Keys::name_of(run), run.id);
-    give_key(Keys::name_of(run));
+    bool cancelled = run.state == core::RunState::cancelled;
+    if (!cancelled || !PAWL_MUTANT(key_not_given_on)) give_key(Keys::name_of(run));
   }
   if (run.parent) {
     core::ChildEnded c{run.parent_task, run.id, run.state, run.verdict, run.outputs, run.error};
@@ -418,7 +443,8 @@ void Loop::ended(Entry& entry) {
 
 // As many as there is room for, oldest first.
 void Loop::give_key(const std::string& name) {
-  if (!keys_.next(name)) return;
+  // While runs are read again not all holders are known; try_again() gives every key on after that.
+  if (!unread_.empty() || !keys_.next(name)) return;
   followups_.push_back([this, name] {
     while (auto id = keys_.next(name)) {
       auto e = need(*id);
@@ -474,6 +500,7 @@ std::unique_ptr<Flight> Loop::take_flight() {
   auto flight = std::move(open_);
   open_ = spare_ ? std::move(spare_) : std::make_unique<Flight>();
   failpoint("engine.flight.taken");
+  if (PAWL_MUTANT(assign_before_commit)) assign(*flight), flight->effects.assignments.clear();
   flight->batch.runs.reserve(flight->touched.size());
   for (RunId id : flight->touched) {
     Entry& entry = entries_.at(id);

@@ -115,6 +115,7 @@ class Loop {
   };
 
   // loop.cc
+  void take_all(std::vector<Request>& requests);
   void take(Request& request);
   void take_submit(SubmitRun& s, Done done);
   void take_command(CommandRun& c, Done done);
@@ -138,6 +139,9 @@ class Loop {
   // loop_dispatch.cc
   void dispatch();
   bool dispatch_pass();
+  void pass_over(const ReadyLane& lane);
+  const ReadyLane* out_of_patience() const;
+  bool yields(const ReadyLane& lane, const ReadyLane& other) const;
   bool claim_front(ReadyLane& lane, WorkerId to, std::uint32_t room);
   void list_lanes(Entry& entry);
   void unlist(Entry& entry, std::uint32_t lane);
@@ -171,6 +175,7 @@ class Loop {
   void refuse_held(RunId run);
 
   // loop_workers.cc
+  void meet(JoinWorker& j);
   void take_join(JoinWorker& j);
   void take_reports(TakeReports& r);
   void take_leave(LeaveWorker& l);

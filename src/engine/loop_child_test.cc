@@ -180,5 +180,24 @@ tasks: {z: {action: sleep, with: {for: "${{ format('{0}s', inputs.s) }}"}}}
   EXPECT_EQ(bed.statistics().open_runs, 0u);
 }
 
+TEST(LoopChild, ARefusedRecoverStartsNothing) {
+  Bed bed;
+  bed.define(kChild);
+  auto id = bed.define(
+      "pawl: 1\nname: one\nconcurrency: {key: all}\n"
+      "tasks: {sub: {action: workflow, with: {workflow: child}}}\n");
+  auto& w = bed.worker(1);
+  RunId old = bed.submit(id);
+  w.complete_all();
+  bed.settle();
+  ASSERT_EQ(bed.state(old), RunState::completed);
+  bed.submit(id);  // holds the key
+  RunId other = bed.submit(
+      bed.define("pawl: 1\nname: g\ntasks: {ask: {action: gate, with: {question: q}}}\n"));
+  EXPECT_EQ(bed.ask(RecoverRun{old, {"sub", {}, ""}, {}}).error().code, Errc::conflict);
+  EXPECT_TRUE(bed.command(other, core::Pause{}).ok());  // the next run that is decided
+  EXPECT_EQ(bed.task(other, "ask"), TaskState::waiting);
+}
+
 }  // namespace
 }  // namespace pawl::engine

@@ -58,6 +58,45 @@ TEST(LoopResources, MoreThanThereIsNeverStarts) {
   EXPECT_EQ(bed.loop().situation(big).resources[0].capacity, 2u);
 }
 
+TEST(LoopResources, ALargeWishIsNotPassedForEver) {
+  BedOptions o;
+  o.engine.resources = {{"gpu", 2}};
+  Bed bed(o);
+  auto small = bed.define(needs_gpu(1)), large = bed.define(needs_gpu(2));
+  auto& w = bed.worker(8);
+  for (int i = 0; i < 2; ++i)
+    bed.submit(small);
+  RunId big = bed.submit(large);
+  auto& elsewhere = bed.worker(0, {"elsewhere"});
+  int ended = 0;
+  for (; ended < 100 && !w.holds(big, "a"); ++ended) {
+    bed.submit(small);  // there is always one that would fit
+    finish(bed, w, w.held()[0].run);
+  }
+  EXPECT_GT(ended, 10);  // the others had their turns
+  ASSERT_TRUE(w.holds(big, "a"));
+  finish(bed, w, big);
+  EXPECT_EQ(w.held().size(), 2u);  // and go on
+  EXPECT_EQ(elsewhere.held().size(), 0u);
+}
+
+TEST(LoopResources, AWishThatNoWorkerServesHoldsNobodyUp) {
+  BedOptions o;
+  o.engine.resources = {{"gpu", 2}};
+  Bed bed(o);
+  auto small = bed.define(needs_gpu(1));
+  auto far = bed.define(
+      "pawl: 1\nname: far\ntasks: {a: {action: noop, queue: far, resources: {gpu: 2}}}\n");
+  auto& w = bed.worker(8, {"default"});
+  bed.submit(small);
+  bed.submit(far);
+  for (int i = 0; i < 50; ++i) {
+    RunId next = bed.submit(small);
+    finish(bed, w, w.held()[0].run);
+    ASSERT_TRUE(w.holds(next, "a"));
+  }
+}
+
 TEST(LoopResources, EveryKindOfEndReleases) {
   Bed bed;
   auto id = bed.define(needs_gpu(1));
@@ -168,6 +207,20 @@ TEST(LoopKeys, CancelOlder) {
   EXPECT_TRUE(w.holds(c, "a"));
 }
 
+TEST(LoopKeys, CancelOlderLeavesAsManyAsTheLimit) {
+  Bed bed;
+  auto id = bed.define(keyed("cancel_older", 2));
+  auto& w = bed.worker(9);
+  RunId a = bed.submit(id, day("mon")), b = bed.submit(id, day("mon"));
+  EXPECT_EQ(bed.state(a), RunState::running);
+  RunId c = bed.submit(id, day("mon"));
+  w.confirm_cancel(a, "a");
+  bed.settle();
+  EXPECT_EQ(bed.state(a), RunState::cancelled);
+  EXPECT_EQ(bed.state(b), RunState::running);
+  EXPECT_TRUE(w.holds(c, "a"));
+}
+
 TEST(LoopKeys, CancelAndPauseWhileWaiting) {
   Bed bed;
   auto id = bed.define(keyed("queue"));
@@ -229,6 +282,71 @@ TEST(LoopKeys, RetryAndRecoverTakeItAgain) {
   finish(bed, w, a);
   EXPECT_EQ(bed.state(c), RunState::running);
   EXPECT_THAT(bed.audit(), IsEmpty());
+}
+
+TEST(LoopHolds, WorkersThatJoinTogetherKeepWhatTheyHold) {
+  Bed bed;
+  // Resources are read before anybody may join, so that the attempts are known by then.
+  auto id = bed.define(R"(pawl: 1
+name: w
+tasks:
+  a: {action: noop, resources: {x: 1}}
+  b: {action: noop, resources: {y: 1}}
+)");
+  auto& one = bed.worker(1);
+  auto& two = bed.worker(1);
+  RunId run = bed.submit(id);
+  ASSERT_EQ(one.held().size(), 1u);
+  ASSERT_EQ(two.held().size(), 1u);
+  bed.crash(true);
+  bed.settle();
+  EXPECT_EQ(bed.ledger.refusals, 0u);
+  one.complete_all();
+  two.complete_all();
+  bed.settle();
+  EXPECT_EQ(bed.state(run), core::RunState::completed);
+  for (TaskId t : {0u, 1u})
+    EXPECT_EQ(bed.stored(run)->rows[t].attempt, 1u);
+}
+
+// Found by simulation: runs are read again one by one. The holder, which was being cancelled and
+// whose worker is gone, ends as it is read, before the one that waits is known again.
+TEST(LoopKeys, IsGivenOnByAHolderThatEndsWhileOthersAreReadAgain) {
+  Bed bed;
+  auto id = bed.define(keyed("queue"));
+  auto& w = bed.worker(1);
+  RunId first = bed.submit(id, day("mon")), second = bed.submit(id, day("mon"));
+  ASSERT_TRUE(w.holds(first, "a"));
+  ASSERT_TRUE(bed.command(first, core::Cancel{"me"}).ok());
+  bed.store().fail_commit(1, Errc::unavailable);  // the one in which the new life's worker joins
+  bed.crash();
+  bed.settle();
+  while (bed.loop().stalled())
+    bed.wake();
+  EXPECT_EQ(bed.state(first), RunState::cancelled);
+  EXPECT_EQ(bed.state(second), RunState::running);
+  EXPECT_TRUE(w.holds(second, "a"));
+}
+
+// Found by simulation: the same, but another holder is read after the one that ends. The key has
+// two places, and one of them is still taken.
+TEST(LoopKeys, IsNotGivenOnWhileAHolderIsNotReadYet) {
+  Bed bed;
+  auto id = bed.define(keyed("queue", 2));
+  auto& w = bed.worker(2);
+  RunId first = bed.submit(id, day("mon")), second = bed.submit(id, day("mon"));
+  RunId third = bed.submit(id, day("mon")), fourth = bed.submit(id, day("mon"));
+  ASSERT_TRUE(w.holds(second, "a"));
+  ASSERT_TRUE(bed.command(first, core::Cancel{"me"}).ok());
+  bed.store().fail_commit(1, Errc::unavailable);  // the one in which the new life's worker joins
+  bed.crash();
+  bed.settle();
+  while (bed.loop().stalled())
+    bed.wake();
+  EXPECT_EQ(bed.state(first), RunState::cancelled);
+  EXPECT_EQ(bed.state(second), RunState::running);
+  EXPECT_EQ(bed.state(third), RunState::running);
+  EXPECT_EQ(bed.state(fourth), RunState::pending);
 }
 
 }  // namespace

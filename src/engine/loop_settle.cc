@@ -2,6 +2,7 @@
 #include <map>
 
 #include "base/failpoint.h"
+#include "base/mutant.h"
 #include "engine/loop.h"
 
 namespace pawl::engine {
@@ -13,7 +14,7 @@ constexpr std::size_t kSpareRoom = 16'384;
 }  // namespace
 
 void Loop::settle(std::unique_ptr<Flight> flight, const Status& outcome) {
-  if (!outcome.ok()) return fail(*flight, outcome);
+  if (!outcome.ok() && !PAWL_MUTANT(failed_commit_ignored)) return fail(*flight, outcome);
   if (!flight->batch.empty()) {
     ++stats_.commits;
     stats_.runs_written += flight->batch.runs.size();

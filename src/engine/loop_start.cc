@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/failpoint.h"
+#include "base/mutant.h"
 #include "base/text.h"
 #include "engine/loop.h"
 #include "engine/run_io.h"
@@ -24,7 +25,7 @@ Status Loop::start() {
   }
   // Runs that hold resources or keys first, all of them: nobody else may be given what they hold.
   RunId after_run;
-  for (;;) {
+  while (!PAWL_MUTANT(holders_read_late)) {
     auto images = TRY(store_.scan_open(after_run, kScanStep, true));
     for (const auto& image : images) {
       TRY(take_image(image));
@@ -85,7 +86,7 @@ void Loop::take_back(Entry& entry) {
   if (!run.key.empty()) run.admitted ? keys_.hold(run) : keys_.wait(run);
   count_resources(entry);
   auto doubtful = doubtful_.extract(run.id);
-  if (!doubtful.empty()) {
+  if (!doubtful.empty() && !PAWL_MUTANT(unknown_commit_forgotten)) {
     for (auto& [worker, assignment] : doubtful.mapped()) {
       const core::Fence& f = assignment.fence;
       if (f.task >= run.task_count()) continue;
@@ -115,7 +116,8 @@ WorkerId Loop::held_by(const core::Fence& f, WorkerId only) {
   auto held = held_.find(f.run);
   if (held == held_.end()) return {};
   auto it = std::find_if(held->second.begin(), held->second.end(), [&](const auto& h) {
-    return h.first == f && (!only || h.second == only);
+    bool same = h.first == f || (h.first.task == f.task && PAWL_MUTANT(adopt_by_task));
+    return same && (!only || h.second == only);
   });
   if (it == held->second.end()) return {};
   WorkerId holder = it->second;
@@ -147,7 +149,8 @@ void Loop::reconcile(Entry& entry) {
     }
   }
   if (!lost.empty() && !any_joined_) {
-    orphans_.insert(run.id);  // decided when the first worker says what it holds
+    // Decided when the first worker says what it holds.
+    if (!PAWL_MUTANT(orphans_forgotten)) orphans_.insert(run.id);
   } else if (!lost.empty()) {
     failpoint("engine.start.requeue");
     auto s = core::decide(run, core::Requeue{std::move(lost), true}, ctx_);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/mutant.h"
 #include "base/text.h"
 #include "engine/loop.h"
 
@@ -73,7 +74,7 @@ void Loop::undo(Flight& f) {
       if (auto w = workers_.find(t->worker); w != workers_.end())
         w->second.busy += static_cast<std::int32_t>(t->ended);
     }
-    replay_.push_back(std::move(r));
+    if (!PAWL_MUTANT(replay_dropped)) replay_.push_back(std::move(r));
   }
   for (const auto& chunk : f.batch.logs) {
     core::LogBatch lines{{chunk.run, chunk.task, chunk.attempt, 0}, chunk.first_line, chunk.lines};
@@ -87,13 +88,16 @@ void Loop::undo(Flight& f) {
     keys_in_flight_.erase(key.key);
   for (const auto& [run, events] : f.events) {
     missed_.try_emplace(run, events.front().seq - 1);  // the first flight's count
+    // Also where the flight only told them, and touched nothing.
+    if (!PAWL_MUTANT(missed_events_forgotten)) unread_.insert(run);
   }
   for (auto& [run, call] : f.ends) {
     end_calls_[run].push_back(std::move(call));
     unread_.insert(run);
   }
-  for (RunId id : f.touched)
-    drop(id);
+  for (RunId id : f.touched) {
+    if (!PAWL_MUTANT(failed_commit_kept)) drop(id);
+  }
 }
 
 // Back to what the store has of a run: everything derived from the lost state is taken back.
@@ -103,6 +107,7 @@ void Loop::drop(RunId id) {
   if (!entry) return;
   core::Run& lost = *entry->run;
   for (std::size_t i = 0; entry->leased && i < entry->leased->size(); ++i) {
+    if (PAWL_MUTANT(resource_kept_by_drop)) continue;
     resources_.count(id, lost.plan->lanes[i].resources, (*entry->leased)[i], 0);
   }
   if (!lost.key.empty()) keys_.release(Keys::name_of(lost), id);
@@ -132,6 +137,10 @@ void Loop::try_again() {
     return stall(read.error());
   }
   doubtful_.clear();
+  // Keys that were released meanwhile.
+  for (const auto& name : keys_.names())
+    give_key(name);
+  drain_followups();
   if (trouble_reading_) trouble_ = Status{};
   trouble_reading_ = false;
   if (std::exchange(probe_, false)) {  // whether the store works shows in a commit only
@@ -139,8 +148,7 @@ void Loop::try_again() {
   }
   auto again = std::move(replay_);
   replay_.clear();
-  for (Request& r : again)
-    stalled_ ? postpone(r) : take(r);
+  take_all(again);
 }
 
 // Error: it cannot be read now.

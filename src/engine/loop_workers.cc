@@ -2,22 +2,29 @@
 #include <algorithm>
 
 #include "base/failpoint.h"
+#include "base/mutant.h"
 #include "base/text.h"
 #include "engine/loop.h"
 
 namespace pawl::engine {
 
-void Loop::take_join(JoinWorker& j) {
-  Worker& w = workers_[j.worker];
-  w.info = std::move(j.info);
-  w.link = std::move(j.link);
+// Those whose joining came together are all heard before it is decided what nobody holds.
+void Loop::meet(JoinWorker& j) {
+  auto [at, fresh] = workers_.try_emplace(j.worker);
+  if (!fresh) return;  // its joining was put off since
+  at->second.info = std::move(j.info);
+  at->second.link = std::move(j.link);
   worker_order_.push_back(j.worker);
+  for (const core::Fence& f : j.held) {
+    if (scanning_ || !PAWL_MUTANT(late_joiner_loses)) held_[f.run].emplace_back(f, j.worker);
+  }
+}
+
+void Loop::take_join(JoinWorker& j) {
+  meet(j);
   any_joined_ = true;
   next_worker_id_ = std::max(next_worker_id_, j.worker.value + 1);
   open_->batch.meta.emplace_back("next_worker", str(next_worker_id_));
-  for (const core::Fence& f : j.held)
-    held_[f.run].emplace_back(f, j.worker);
-  w.busy = 0;
   failpoint("engine.worker.joined");
   auto orphans = std::move(orphans_);
   orphans_.clear();
@@ -74,6 +81,9 @@ void Loop::take_reports(TakeReports& r) {
       if (owed > 0) --owed;
       ++r.ended;
     }
+    if (last && report.receipt && PAWL_MUTANT(receipt_before_commit)) {
+      w->second.link->recorded({report.fence});
+    }
     if (last && report.receipt) open_->receipts.emplace_back(r.worker, report.fence);
     if (s.ok()) {
       if (last) ++stats_.tasks_ended;
@@ -87,7 +97,8 @@ void Loop::take_reports(TakeReports& r) {
     trouble_reading_ = true;
     stall(Error(trouble_.error()));
   }
-  r.slots = 0;  // a replay must not offer them twice
+  // A replay must not offer them twice.
+  if (!PAWL_MUTANT(slots_offered_twice)) r.slots = 0;
   open_->replay.push_back({std::move(r), {}});
 }
 
@@ -115,7 +126,7 @@ void Loop::take_leave(LeaveWorker& l) {
   for (RunId id : ids) {
     Entry& entry = entries_.at(id);
     auto live = core::live_attempts(*entry.run, l.worker);
-    if (live.empty()) continue;
+    if (live.empty() || PAWL_MUTANT(leave_forgets_leases)) continue;
     auto s = core::decide(*entry.run, core::Requeue{std::move(live), false}, ctx_);
     PAWL_ASSERT(s.ok());
     after(entry);

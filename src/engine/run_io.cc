@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
 #include "base/sha256.h"
 #include "core/run_codec.h"
 
@@ -22,7 +23,7 @@ void move_large_output(core::TaskExtra& x, std::size_t inline_bytes, store::RunW
   std::string text = x.output.dump();
   if (text.size() <= inline_bytes) return;
   x.output_hash = sha256_hex(text);
-  write.payloads.push_back({x.output_hash, std::move(text)});
+  if (!PAWL_MUTANT(payload_dropped)) write.payloads.push_back({x.output_hash, std::move(text)});
   x.output = Json();
 }
 
@@ -36,6 +37,7 @@ store::RunHeader header_of(const core::Run& run) {
   h.state = run.state;
   h.verdict = run.verdict;
   h.open = !is_final(run.state);
+  if (run.state == core::RunState::paused && PAWL_MUTANT(open_column_wrong)) h.open = false;
   h.constrained = h.open && run.workflow().constrained();
   h.created = run.created;
   h.started = run.started;
@@ -52,10 +54,11 @@ store::RunHeader header_of(const core::Run& run) {
 
 store::RunWrite write_of(core::Run& run, bool insert, std::size_t inline_bytes) {
   store::RunWrite w;
-  ++run.version;
+  if (insert || !PAWL_MUTANT(version_kept)) ++run.version;
   w.insert = insert;
   if (run.tail.size() > kTailBytes) {
     w.events.push_back({run.tail_first, run.next_seq - 1, std::move(run.tail)});
+    if (PAWL_MUTANT(event_chunk_dropped)) w.events.clear();
     run.tail.clear();
     run.tail_first = run.next_seq;
     run.tail_time = run.created;

@@ -33,7 +33,10 @@ using core::Stream;
 
 constexpr std::uint64_t kListener = 1 << 2 | kOwn;
 constexpr std::uint64_t kSignals = 2 << 2 | kOwn;
-constexpr std::uint64_t kConnection = 3 << 2 | kOwn;  // + 4 * its number
+constexpr std::uint64_t kLaunched = 3 << 2 | kOwn;
+constexpr std::uint64_t kConnection = 4 << 2 | kOwn;  // + 4 * its number
+// One waits in vfork while the other prepares, and no more: a start is bound by the processor.
+constexpr unsigned kLaunchers = 2;
 
 }  // namespace
 
@@ -65,6 +68,8 @@ bool Spawner::open_house() {
   ::sigprocmask(SIG_SETMASK, &set, nullptr);
   signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!null_ || !epoll_ || !listener_ || !signals_) return false;
+  if (!launcher_.start(kLaunchers, null_.get())) return false;
+  watch(launcher_.fd(), kLaunched, EPOLLIN, EPOLL_CTL_ADD);
   watch(listener_.get(), kListener, EPOLLIN, EPOLL_CTL_ADD);
   watch(signals_.get(), kSignals, EPOLLIN, EPOLL_CTL_ADD);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -115,6 +120,8 @@ void Spawner::wait_and_serve() {
         accept_all();
       } else if (tag == kSignals) {
         reap();
+      } else if (tag == kLaunched) {
+        take_launched();
       } else if ((tag & 3) == kOwn) {
         const auto id = (tag - kConnection) / 4;
         if (events[i].events & EPOLLOUT) {
@@ -150,6 +157,7 @@ void Spawner::drop(std::uint64_t id) {
   if (id != engine_) return;
   failpoint("spawner.engine_left");
   engine_ = 0;
+  settle_launches();
   backlog_.clear();
   waiting_.clear();
   for (auto& [key, job] : jobs_) {
@@ -188,6 +196,12 @@ bool Spawner::receive(std::uint64_t id, Connection& c, std::string_view payload)
     }
     return true;
   }
+  return command(payload);
+}
+
+bool Spawner::command(std::string_view payload) {
+  Reader r(payload);
+  const auto msg = static_cast<Msg>(r.u8());
   const ProcessKey key = r.varint();
   if (msg == Msg::spawn) {
     actions::ProcessSpec spec;
@@ -195,6 +209,10 @@ bool Spawner::receive(std::uint64_t id, Connection& c, std::string_view payload)
     failpoint("spawner.spawn.heard");
     waiting_.emplace_back(key, std::move(spec));
     spawn_waiting();
+    return true;
+  }
+  if (auto it = launching_.find(key); it != launching_.end()) {
+    it->second.deferred.emplace_back(payload);  // for when it is known what became of it
     return true;
   }
   if (msg == Msg::stop) {

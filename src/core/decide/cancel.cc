@@ -1,4 +1,5 @@
 // cancel: nothing further starts, what runs is told to stop, finally tasks run, the run ends.
+#include "base/mutant.h"
 #include "base/text.h"
 #include "core/decide/decider.h"
 
@@ -31,7 +32,7 @@ Status decide(Run& run, const Cancel& c, Context& ctx) {
   // A second cancel ends the finally tasks too; the first one leaves them to tidy up, also where
   // they have begun.
   d.cancel_open_tasks(false);
-  if (again) d.cancel_open_tasks(true);
+  if (again || PAWL_MUTANT(finally_skipped_on_cancel)) d.cancel_open_tasks(true);
   if (was_paused) d.carry_on();
   d.drain();
   return {};

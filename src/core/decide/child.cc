@@ -1,4 +1,5 @@
 // A `workflow` task and the run it started: its start, and its end.
+#include "base/mutant.h"
 #include "base/text.h"
 #include "core/decide/decider.h"
 
@@ -22,15 +23,18 @@ Status decide(Run& run, const ChildStarted& c, Context& ctx) {
 
 Status decide(Run& run, const ChildEnded& c, Context& ctx) {
   const TaskExtra* x = c.task < run.task_count() ? run.extra(c.task) : nullptr;
-  if (!x || x->child != c.child || run.rows[c.task].state != TaskState::waiting) {
+  bool known = x && (x->child == c.child || PAWL_MUTANT(child_end_unfenced));
+  if (!known || run.rows[c.task].state != TaskState::waiting) {
     // The parent has moved on, or the child was retried after it had ended: nothing waits for it.
     return {Errc::stale_attempt,
             str("run ", run.id.value, " does not wait for run ", c.child.value)};
   }
   Decider d(run, ctx);
   TaskId t = c.task;
-  if (c.state == RunState::completed) {
-    d.extra(t).output = c.outputs;
+  bool well = c.state == RunState::completed;
+  if (c.state == RunState::failed && PAWL_MUTANT(child_failure_ignored)) well = true;
+  if (well) {
+    if (!PAWL_MUTANT(child_output_dropped)) d.extra(t).output = c.outputs;
     d.forget_failure(t);
     if (c.verdict == Verdict::warning || c.verdict == Verdict::fail) {
       ++d.extra(t).warnings;

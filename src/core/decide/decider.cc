@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
 #include "core/event.h"
 
 namespace pawl::core {
@@ -32,7 +33,9 @@ TaskExtra& Decider::extra(TaskId t) {
 void Decider::move(TaskId t, TaskState to, Reason reason, std::string_view text, Cause cause) {
   TaskRow& row = run_.rows[t];
   PAWL_ASSERT(may_move(row.state, to, cause));
-  --run_.counts[static_cast<std::size_t>(row.state)];
+  if (row.state != TaskState::retrying || !PAWL_MUTANT(count_kept)) {
+    --run_.counts[static_cast<std::size_t>(row.state)];
+  }
   ++run_.counts[static_cast<std::size_t>(to)];
   if (row.state == TaskState::queued) {
     Lane& lane = run_.lanes[run_.lane_of(t)];
@@ -60,6 +63,7 @@ void Decider::move(TaskId t, TaskState to, Reason reason, std::string_view text,
     }
   }
   touch(t);
+  if (to == TaskState::skipped && PAWL_MUTANT(event_missing)) return;
   Event e;
   e.time = ctx_.now;
   e.kind = EventKind::task_state;
@@ -75,7 +79,7 @@ void Decider::move(TaskId t, TaskState to, Reason reason, std::string_view text,
 void Decider::move_run(RunState to, std::string_view text, Cause cause) {
   PAWL_ASSERT(may_move(run_.state, to, cause));
   run_.state = to;
-  run_.dirty = true;
+  if (to != RunState::paused || !PAWL_MUTANT(pause_not_written)) run_.dirty = true;
   Event e;
   e.time = ctx_.now;
   e.kind = EventKind::run_state;
@@ -100,6 +104,7 @@ void Decider::event(EventKind kind, TaskId t, std::string_view text) {
 void Decider::arm(TaskId t, Time wake) {
   extra(t).wake = wake;
   if (wake == kNever) return;
+  if (!run_.timers.empty() && PAWL_MUTANT(timer_lost)) return;
   run_.timers.emplace_back(wake, t);
   std::push_heap(run_.timers.begin(), run_.timers.end(), later);
 }

@@ -1,6 +1,7 @@
 // expire: timers that are due. Retries queue again, sleeps end, gates and queue waits time out.
 #include <algorithm>
 
+#include "base/mutant.h"
 #include "base/text.h"
 #include "core/decide/decider.h"
 
@@ -15,7 +16,7 @@ void expire_gate(Decider& d, TaskId t) {
   std::string then = "reject";
   if (with.ok() && (*with)["on_timeout"].is_string()) then = (*with)["on_timeout"].as_string();
   d.event(EventKind::gate_decided, t, str("timed out: ", then));
-  if (then == "approve") {
+  if (then == "approve" || PAWL_MUTANT(gate_timeout_approves)) {
     d.extra(t).note = "approved by its timeout";
     d.extra(t).output = Json::object().set("approved", true).set("by", "timeout");
     d.move(t, TaskState::completed);
@@ -51,7 +52,8 @@ void expire_one(Decider& d, TaskId t) {
       if (def.executor == Executor::gate) return expire_gate(d, t);
       return expire_child_run(d, t);
     case TaskState::queued:
-      if (run.state == RunState::paused) return;  // nobody may claim it: resume() starts it afresh
+      // Nobody may claim it: resume() starts it afresh.
+      if (run.state == RunState::paused && !PAWL_MUTANT(queue_timeout_while_paused)) return;
       d.give_up(
           t, Reason::queue_timeout, FailureClass::timeout,
           str("no worker took it within its queue timeout of ", print_duration(def.timeout.queue)));
@@ -65,7 +67,9 @@ void expire_one(Decider& d, TaskId t) {
 
 Status decide(Run& run, const Expire&, Context& ctx) {
   Decider d(run, ctx);
-  while (!run.timers.empty() && run.timers.front().first <= ctx.now) {
+  Time due = ctx.now;
+  if (PAWL_MUTANT(timer_early)) due += std::chrono::seconds(1);
+  while (!run.timers.empty() && run.timers.front().first <= due) {
     auto [wake, t] = run.timers.front();
     std::pop_heap(run.timers.begin(), run.timers.end(), later);
     run.timers.pop_back();

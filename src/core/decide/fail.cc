@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/mutant.h"
 #include "base/text.h"
 #include "core/decide/decider.h"
 
@@ -24,6 +25,7 @@ constexpr std::uint32_t kRuleUses = 3;
 constexpr std::uint32_t kLongest = 64;
 
 Duration backoff(const RetryPolicy& p, std::uint32_t failures, Random& random) {
+  if (failures > 1 && failures < kLongest && PAWL_MUTANT(backoff_not_doubled)) failures = 1;
   double us = static_cast<double>(p.first.count());
   const double longest = static_cast<double>(p.max.count());
   for (std::uint32_t i = 1; i < std::min(failures, kLongest) && us < longest; ++i)
@@ -59,7 +61,7 @@ const RecoverRule* Decider::choose_rule(TaskId t, FailureClass c) {
     auto& uses = extra(t).rule_uses;
     uses.resize(rules.size());
     if (uses[i] >= std::min<std::uint32_t>(rule.max ? rule.max : kRuleUses, 255)) continue;
-    ++uses[i];
+    if (!PAWL_MUTANT(rule_unbounded)) ++uses[i];
     return &rule;
   }
   return nullptr;
@@ -121,18 +123,22 @@ void Decider::fail_attempt(TaskId t, const Failure& f) {
   x.exit_code = f.exit_code;
   x.resume = Resume::checkpoint;  // what an earlier rule wanted held for one attempt
   x.before.clear();
-  if (r.cancel_asked) {
+  if (r.cancel_asked && !PAWL_MUTANT(cancelled_attempt_retried)) {
     move(t, TaskState::cancelled, Reason::cancelled, f.message);
     return settle_later(t);
   }
-  if (f.try_later) return postpone(t, f);
+  if (f.try_later && !PAWL_MUTANT(try_later_counts)) return postpone(t, f);
   r.failures = one_more(r.failures);
-  const RecoverRule* rule = f.no_retry ? nullptr : choose_rule(t, f.failure_class);
+  bool no_retry = f.no_retry && !PAWL_MUTANT(no_retry_retried);
+  const RecoverRule* rule = no_retry ? nullptr : choose_rule(t, f.failure_class);
   if (rule && !apply_rule(t, *rule, f)) return;
-  RecoverAction action = f.no_retry ? RecoverAction::fail
-                         : rule     ? rule->action
-                                    : default_action(f.failure_class);
-  if (action == RecoverAction::retry && !rule && r.failures >= def.retry.max_attempts) {
+  RecoverAction action = no_retry ? RecoverAction::fail
+                         : rule   ? rule->action
+                                  : default_action(f.failure_class);
+  auto most = def.retry.max_attempts;
+  if (r.failures == most && PAWL_MUTANT(retry_off_by_one)) ++most;
+  if (r.failures + 1u == most && PAWL_MUTANT(retry_too_few)) --most;
+  if (action == RecoverAction::retry && !rule && r.failures >= most) {
     action = RecoverAction::fail;
   }
   // A run that is being cancelled ends; it does not wait for somebody to resume it.
@@ -145,6 +151,7 @@ void Decider::fail_attempt(TaskId t, const Failure& f) {
       return call_person(t, f);
     case RecoverAction::retry:
       move(t, TaskState::retrying, Reason::backoff, f.message);
+      if (PAWL_MUTANT(retry_no_backoff)) return arm(t, ctx_.now);
       return arm(t, ctx_.now + backoff(def.retry, r.failures, *ctx_.random));
   }
 }
@@ -161,6 +168,8 @@ void Decider::forget_failure(TaskId t) {
 void Decider::lose_attempt(TaskId t) {
   TaskRow& r = run_.rows[t];
   r.losses = one_more(r.losses);
+  if (PAWL_MUTANT(loss_counts_as_failure)) r.failures = one_more(r.failures);
+  if (PAWL_MUTANT(event_gap)) ++run_.next_seq;
   if (r.cancel_asked) {
     // Nobody is left to say whether its processes are gone.
     move(t, TaskState::cancelled, Reason::cancel_unconfirmed,

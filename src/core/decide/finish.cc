@@ -1,4 +1,5 @@
 // The end of a run: finally tasks, the roll-up to its state, its outputs and its verdict.
+#include "base/mutant.h"
 #include "base/text.h"
 #include "core/decide/decider.h"
 
@@ -6,6 +7,8 @@ namespace pawl::core {
 
 void Decider::finish_if_done() {
   if (is_final(run_.state) || run_.state == RunState::paused || !run_.admitted) return;
+  bool nearly = run_.open_roots == 1 && run_.open_finals > 0 && !run_.finals_open;
+  if (nearly && PAWL_MUTANT(finally_too_early)) begin_finals();
   if (run_.open_roots > 0) return;
   if (!run_.finals_open) begin_finals();
   if (run_.open_finals == 0) end_run();
@@ -85,12 +88,16 @@ void Decider::end_run() {
   };
   for (TaskId t : run_.workflow().roots())
     look(t);
-  for (TaskId t : run_.workflow().finals())
-    look(t);
+  for (TaskId t : run_.workflow().finals()) {
+    if (!PAWL_MUTANT(run_ignores_finally)) look(t);
+  }
 
   RunState end = cancelled            ? RunState::cancelled
                  : culprit != kNoTask ? RunState::failed
                                       : RunState::completed;
+  if (end == RunState::failed && run_.warned && PAWL_MUTANT(run_failed_completes)) {
+    end = RunState::completed;
+  }
   run_.error.clear();
   run_.verdict = Verdict::none;
   if (end == RunState::completed) {

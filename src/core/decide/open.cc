@@ -1,5 +1,6 @@
 // What becomes of a task whose needs are at their end: skipped, queued, waiting, or opened as a
 // group or fan-out.
+#include "base/mutant.h"
 #include "base/text.h"
 #include "core/decide/decider.h"
 
@@ -8,6 +9,9 @@ namespace pawl::core {
 bool Decider::good(TaskId t) const {
   const TaskRow& r = run_.rows[t];
   if (r.state == TaskState::completed) return true;
+  if (r.state == TaskState::skipped && PAWL_MUTANT(skip_not_propagated)) return true;
+  if (r.state == TaskState::failed && PAWL_MUTANT(failed_need_ignored)) return true;
+  if (PAWL_MUTANT(allowed_failure_stops)) return false;
   return r.state == TaskState::failed && run_.def(t).allow_failure;
 }
 
@@ -77,18 +81,20 @@ bool Decider::passes_condition(TaskId t) {
   }
   if (!def.condition) return true;
   auto value = def.condition->evaluate(RunScope(run_, t, ctx_, this));
+  if (!value.ok() && PAWL_MUTANT(condition_error_passes)) return true;
   if (!value.ok()) {
     give_up(t, Reason::expression, FailureClass::user, str("if: ", value.error().message));
     return false;
   }
-  if (truthy(*value)) return true;
+  if (truthy(*value) || PAWL_MUTANT(condition_ignored)) return true;
   move(t, TaskState::skipped, own_status ? skip_reason(t) : Reason::condition);
   return false;
 }
 
 void Decider::open(TaskId t) {
   const TaskRow& r = row(t);
-  if (r.state != TaskState::pending || r.waits != 0 || !parent_open(t)) return;
+  if (r.state != TaskState::pending || !parent_open(t)) return;
+  if (r.waits != 0 && !(r.waits == 1 && PAWL_MUTANT(needs_off_by_one))) return;
   const TaskDef& def = run_.def(t);
   if (run_.state == RunState::paused && def.executor == Executor::workflow) return;
   if (!run_.is_child(t)) {
@@ -172,6 +178,7 @@ void Decider::expand(TaskId t) {
     return settle_later(t);
   }
   auto count = static_cast<std::uint32_t>(items->size());
+  if (count > 1 && PAWL_MUTANT(last_element_forgotten)) --count;
   Json old = std::exchange(extra(t).items, *items);
   FanOut* f = run_.fan_out_of(t);
   if (f && f->count != count) {
@@ -190,7 +197,8 @@ void Decider::expand(TaskId t) {
   for (std::uint32_t i = 0; i < count; ++i) {
     TaskId c = f->first + i;
     // A reopened fan-out keeps the elements that completed, as long as they are the same.
-    if (!fresh && is_final(row(c).state) && old[i] != (*items)[i]) reset(c);
+    bool same = old[i] == (*items)[i] || PAWL_MUTANT(element_kept);
+    if (!fresh && is_final(row(c).state) && !same) reset(c);
     waits += !is_final(row(c).state);
   }
   run_.rows[t].waits = waits;
@@ -200,6 +208,7 @@ void Decider::expand(TaskId t) {
 
 void Decider::open_children(FanOut& f) {
   std::uint32_t limit = run_.def(f.parent).max_parallel;
+  if (limit > 0 && PAWL_MUTANT(max_parallel_off_by_one)) ++limit;
   while (f.next < f.count && (limit == 0 || f.active < limit)) {
     TaskId c = f.first + f.next++;
     changed();

@@ -1,4 +1,5 @@
 // pause: no further task is handed out; what runs, ends. resume: on from there.
+#include "base/mutant.h"
 #include "base/text.h"
 #include "core/decide/decider.h"
 #include "core/event.h"
@@ -11,6 +12,7 @@ namespace {
 // its turn as well.)
 bool held_back(const Run& run, TaskId t) {
   if (run.def(t).executor != Executor::workflow) return false;
+  if (PAWL_MUTANT(resume_forgets_children)) return false;
   if (!run.is_child(t)) return true;
   const FanOut& f = run.fan_out_of_child(t);
   return !f.dead && t - f.first < f.next;
@@ -27,7 +29,7 @@ void Decider::carry_on() {
     if (r.state == TaskState::queued && def.timeout.queue.count() > 0) {
       arm(t, ctx_.now + def.timeout.queue);  // time in the queue counts while it can be claimed
     }
-    if (r.state != TaskState::retrying) continue;
+    if (r.state != TaskState::retrying || PAWL_MUTANT(resume_forgets_retries)) continue;
     const TaskExtra* x = run_.extra(t);
     if (x && x->wake != kNever) continue;  // its timer is armed still
     bool called = r.reason == Reason::needs_person;

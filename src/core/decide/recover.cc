@@ -2,6 +2,7 @@
 // a completed run (then as a new run). Earlier outputs are reused; parameters may be edited.
 #include <algorithm>
 
+#include "base/mutant.h"
 #include "base/text.h"
 #include "core/decide/decider.h"
 
@@ -35,7 +36,7 @@ Status check_params(const Run& run, const std::vector<TaskId>& tasks, const Json
 }
 
 void set_params(Decider& d, const std::vector<TaskId>& tasks, const Json& set) {
-  if (set.size() == 0) return;
+  if (set.size() == 0 || PAWL_MUTANT(params_not_set)) return;
   for (TaskId t : tasks) {
     const Json& declared = d.run().def(t).params.source();
     for (const auto& [key, value] : set.as_object()) {
@@ -151,7 +152,7 @@ Result<Run> recover_as_new(const Run& old, const Recover& c, RunId id, const Jso
   Run run = old;
   run.id = id;
   run.version = 0;
-  run.source = old.id;
+  if (!PAWL_MUTANT(recover_loses_source)) run.source = old.id;
   run.parent = {};
   run.parent_task = kNoTask;
   run.created = run.started = run.tail_time = ctx.now;

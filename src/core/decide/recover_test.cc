@@ -486,5 +486,23 @@ TEST(RecoverAsNew, Refuses) {
             Errc::invalid_workflow);
 }
 
+TEST(Recover, EditedParamsHoldForElementsThatAreMadeAfterwards) {
+  TestRun r(R"(
+tasks:
+  list: {action: noop}
+  each: {needs: [list], for_each: "${{ tasks.list.outputs.l }}", params: {size: 8}, run: x}
+)");
+  r.start();
+  r.claim();
+  r.complete("list", Json::object().set("l", Json::array({"a"})));
+  r.claim();
+  r.fail("each[0]");
+  EXPECT_TRUE(r.recover("list", Json::object().set("size", 2)).ok());
+  r.claim();
+  r.complete("list", Json::object().set("l", Json::array({"a", "b"})));
+  r.claim();
+  EXPECT_EQ(r.held("each[1]").input["params"].dump(), R"({"size":2})");
+}
+
 }  // namespace
 }  // namespace pawl::core

@@ -73,10 +73,15 @@ Result<Json> RunScope::params() const {
     }
     params = *rendered;
   }
-  if (const TaskExtra* x = run_.extra(task_); x && x->params.is_object()) {
+  auto edited = [&](TaskId t) {
+    const TaskExtra* x = run_.extra(t);
+    if (!x || !x->params.is_object()) return;
     for (const auto& [key, value] : x->params.as_object())
       params.set(key, value);
-  }
+  };
+  // What was set for a fan-out holds for elements that it made since.
+  if (run_.is_child(task_)) edited(run_.fan_out_of_child(task_).parent);
+  edited(task_);
   return params;
 }
 

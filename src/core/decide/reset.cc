@@ -1,6 +1,7 @@
 // Reopening ended tasks: what is downstream of them runs again, what is upstream is kept.
 #include <algorithm>
 
+#include "base/mutant.h"
 #include "core/decide/decider.h"
 
 namespace pawl::core {
@@ -13,6 +14,9 @@ std::vector<TaskId> Decider::downstream(const std::vector<TaskId>& from,
   std::vector<TaskId> result, stack = from;
   for (TaskId t : from)
     chosen[t] = true;
+  if (with_completed && PAWL_MUTANT(recover_reruns_upstream)) {
+    stack.insert(stack.end(), w.roots().begin(), w.roots().end());
+  }
   auto with = [&](TaskId other) {
     if (!seen[other]) stack.push_back(other);
   };
@@ -25,7 +29,8 @@ std::vector<TaskId> Decider::downstream(const std::vector<TaskId>& from,
     stack.pop_back();
     if (seen[t]) continue;
     // What completed is kept, unless it was chosen or everything downstream is to run again.
-    if (!chosen[t] && !with_completed && row(t).state == TaskState::completed) continue;
+    bool done = row(t).state == TaskState::completed && !PAWL_MUTANT(retry_reruns_completed);
+    if (!chosen[t] && !with_completed && done) continue;
     seen[t] = true;
     result.push_back(t);
     if (const FanOut* f = run_.fan_out_of(t)) {
@@ -39,6 +44,7 @@ std::vector<TaskId> Decider::downstream(const std::vector<TaskId>& from,
     for (TaskId g = run_.is_child(t) ? run_.parent_of(t) : t; g != kNoTask && !climbed[g];
          g = run_.parent_of(g)) {
       climbed[g] = true;
+      if (g != t && PAWL_MUTANT(recover_misses_downstream)) break;
       for (TaskId d : w.dependents(g))
         with(d);
     }
@@ -56,6 +62,7 @@ void Decider::reset(TaskId t) {
     TaskExtra& x = extra(t);
     TaskExtra kept;  // the checkpoint and edited parameters outlive a reopening
     kept.params = std::move(x.params);
+    if (PAWL_MUTANT(output_kept_at_reset)) kept.output = x.output;
     if (run_.is_fan_out(t)) kept.items = std::move(x.items);
     if (!was_done) {
       kept.checkpoint = std::move(x.checkpoint);

@@ -1,5 +1,6 @@
 // What the end of a task causes: dependants may open, its group or fan-out may end, the run may
 // end. And ends that do not come one by one: members with their group, tasks with a cancel.
+#include "base/mutant.h"
 #include "core/decide/decider.h"
 
 namespace pawl::core {
@@ -46,10 +47,11 @@ void Decider::settle(TaskId t) {
     if (r.state != TaskState::pending) continue;
     PAWL_ASSERT(r.waits > 0);
     touch(d);
-    if (--r.waits == 0) open_later(d);
+    if (--r.waits == 0 || (r.waits == 1 && PAWL_MUTANT(needs_off_by_one))) open_later(d);
   }
   TaskId parent = w.node(t).parent;
   if (parent == kNoTask) {
+    if (row(t).state == TaskState::skipped && PAWL_MUTANT(skipped_not_settled)) return;
     std::uint32_t& open = w.node(t).is_finally ? run_.open_finals : run_.open_roots;
     PAWL_ASSERT(open > 0);
     --open;
@@ -68,8 +70,9 @@ void Decider::finish_parent(TaskId parent) {
   auto look = [&](TaskId m) {
     const TaskRow& r = row(m);
     bool allowed = run_.def(m).allow_failure && !run_.is_child(m);
+    if (r.state == TaskState::failed && PAWL_MUTANT(rollup_ignores_failed)) allowed = true;
     any_failed |= r.state == TaskState::failed && !allowed;
-    any_cancelled |= r.state == TaskState::cancelled;
+    any_cancelled |= r.state == TaskState::cancelled && !PAWL_MUTANT(rollup_ignores_cancelled);
     any_run |= r.state != TaskState::skipped;
   };
   if (const FanOut* f = run_.fan_out_of(parent)) {
@@ -83,7 +86,7 @@ void Decider::finish_parent(TaskId parent) {
     move(parent, TaskState::failed, Reason::members);
   } else if (any_cancelled) {
     move(parent, TaskState::cancelled, Reason::members);
-  } else if (!any_run) {
+  } else if (!any_run && !PAWL_MUTANT(rollup_of_skipped)) {
     move(parent, TaskState::skipped, Reason::condition);
   } else {
     move(parent, TaskState::completed);
@@ -130,6 +133,7 @@ void Decider::cancel_open_tasks(bool finals) {
   for (TaskId t = 0; t < run_.task_count(); ++t) {
     TaskRow& r = run_.rows[t];
     if (is_final(r.state) || in_finally(t) != finals) continue;
+    if (r.state == TaskState::queued && PAWL_MUTANT(cancel_misses_queued)) continue;
     if (r.state == TaskState::running) {
       if (holds_others(t) || r.cancel_asked) continue;  // a group ends when its members have
       r.cancel_asked = true;
@@ -139,7 +143,7 @@ void Decider::cancel_open_tasks(bool finals) {
     }
     const TaskExtra* x = run_.extra(t);
     if (r.state == TaskState::waiting && x && x->child) {
-      ctx_.effects->cancel_children.push_back(x->child);
+      if (!PAWL_MUTANT(cancel_misses_child)) ctx_.effects->cancel_children.push_back(x->child);
       r.cancel_asked = true;
       touch(t);
       continue;

@@ -1,5 +1,6 @@
 // Tasks that hold no worker: a sleep waits for a time, a gate for a person, a `workflow` task for
 // the run it started.
+#include "base/mutant.h"
 #include "base/text.h"
 #include "core/decide/decider.h"
 
@@ -46,6 +47,7 @@ void Decider::begin_wait(TaskId t) {
       auto d = duration_of((*with)["for"]);
       if (!d.ok()) return refuse(str("for: ", d.error().message));
       wake = ctx_.now + *d;
+      if (PAWL_MUTANT(sleep_short)) wake -= *d / 10;
     }
     move(t, TaskState::waiting, Reason::sleep);
     return arm(t, wake);
