@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := list
-.PHONY: list setup setup-build build demo test check sim sim-mutants asan tsan clang debug tidy \
+.PHONY: list setup setup-build build demo test check sim sim-mutants asan tsan debug tidy \
         format bench bench-short fuzz examples coverage install hooks clean
 
 configure = cmake --preset $(1) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
@@ -37,14 +37,11 @@ sim: setup-build  ## simulate SEEDS (1000) seeds with faults, or repeat one: SEE
 debug: setup  ## build/debug/pawl and the tests, for a debugger
 	@$(call compile,debug,all)
 
-asan: setup  ## build and run the tests with address and undefined-behaviour sanitizers
+asan: setup  ## build with clang, run the tests under address and undefined-behaviour sanitizers
 	@tools/check --only asan --jobs $(JOBS)
 
-tsan: setup  ## build and run the tests with the thread sanitizer
+tsan: setup  ## run engine, worker and server tests under the thread sanitizer
 	@tools/check --only tsan --jobs $(JOBS)
-
-clang: setup  ## build with clang, warnings as errors
-	@tools/check --only clang --jobs $(JOBS)
 
 tidy: setup  ## house rules, format, headers alone, clang-tidy
 	@tools/check --only format,tidy,python,headers,clang-tidy --jobs $(JOBS)
@@ -66,7 +63,7 @@ sim-mutants: setup  ## planted bugs, until the simulation's checkers catch each 
 	@tools/sim_mutants --seeds $(or $(SEEDS),10000)
 
 fuzz: setup  ## each fuzzer for FUZZ_SECONDS (30)
-	@$(call compile,fuzz,fuzzers)
+	@$(call compile,asan,fuzzers)
 	@tools/fuzz $(or $(FUZZ_SECONDS),30)
 
 examples: build  ## run every example and compare what it prints

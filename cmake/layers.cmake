@@ -2,7 +2,7 @@
 
 # -- Precompiled headers: two, each made once and reused, because flags are the same everywhere.
 # Standard headers only: ours change too often, and must not be found without their #include.
-# (The clang preset builds without any, and so finds includes that a .cc forgot.)
+# (The asan preset builds without any, and so finds includes that a .cc forgot.)
 set(PAWL_PCH_HEADERS
     <algorithm> <chrono> <functional> <memory> <optional> <span> <string> <string_view>
     <unordered_map> <variant> <vector>)
@@ -89,7 +89,7 @@ function(pawl_fuzzer source library)
   get_filename_component(stem ${source} NAME_WE)
   add_executable(${stem} ${source})
   add_dependencies(fuzzers ${stem})
-  target_link_libraries(${stem} PRIVATE ${library})
+  target_link_libraries(${stem} PRIVATE ${library} GTest::gtest GTest::gmock)
   target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
   set_target_properties(${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
 endfunction()

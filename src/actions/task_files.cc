@@ -39,6 +39,24 @@ Status write_whole(const std::string& path, std::string_view bytes) {
   return Ok{};
 }
 
+// The input file: named by what it holds and written by one call, so it is whole when it has its
+// full size. Nobody waits for a rename then.
+Status write_input(const std::string& path, const std::string& run_dir, std::string_view bytes) {
+  struct stat info;
+  if (::lstat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
+      static_cast<std::size_t>(info.st_size) == bytes.size()) {
+    return Ok{};
+  }
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+  UniqueFd fd(::open(path.c_str(), kFlags, 0600));
+  if (!fd && errno == ENOENT) {
+    TRY(make_run_dir(run_dir));
+    fd.reset(::open(path.c_str(), kFlags, 0600));
+  }
+  if (!fd) return errno_error("create", path, errno);
+  return write_all(fd.get(), bytes, path);
+}
+
 Status copy_whole(const std::string& from, const std::string& to) {
   UniqueFd in(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
   if (!in) return errno_error("open", from, errno);
@@ -73,10 +91,7 @@ std::string TaskFiles::stamp_of(const std::string& file) const {
 Status TaskFiles::prepare(const core::Assignment& a, std::string& input_path) {
   const std::string input = a.input.is_null() ? std::string("{}") : a.input.dump();
   input_path = str(run_dir_, "/input-", sha256_hex(input).substr(0, 32), ".json");
-  if (::access(input_path.c_str(), R_OK) != 0) {
-    TRY(make_run_dir(run_dir_));
-    TRY(write_whole(input_path, input));
-  }
+  TRY(write_input(input_path, run_dir_, input));
   // The same attempt may have been released before: what it left is not this one's.
   ::unlink(output().c_str());
   ::unlink(events().c_str());

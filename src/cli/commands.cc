@@ -312,13 +312,26 @@ std::vector<CommandSpec> steering() {
        .details =
            "A completed run stays as it is: recovering it begins a new run that is linked to "
            "the old one and takes over its outputs."},
+  };
+}
+
+std::vector<CommandSpec> gates() {
+  return {
       {.name = "approve",
        .summary = "open a gate",
        .group = kSteering,
        .args = {kRun, kTask},
-       .flags = {kMessage},
+       .flags = {kMessage,
+                 {.name = "input",
+                  .letter = 'i',
+                  .kind = FlagKind::pair,
+                  .value = "NAME=VALUE",
+                  .help = "a field of the gate's form",
+                  .repeat = true,
+                  .common = true}},
        .examples = {{"pawl approve 41", "where one gate waits"},
-                    {"pawl approve 41 load -m 'checked the sample'", "one of several"}}},
+                    {"pawl approve 41 load -m 'checked the sample'", "one of several"},
+                    {"pawl approve 41 load -i limit=1000", "one that asks for a limit"}}},
       {.name = "reject",
        .summary = "close a gate; the run ends as rejected",
        .group = kSteering,
@@ -457,7 +470,7 @@ CommandTable make_table() {
       .flags = global_flags(),
       .topics = topics(),
   };
-  for (auto* group : {running, looking, steering, care}) {
+  for (auto* group : {running, looking, steering, gates, care}) {
     for (auto& command : group())
       table.commands.push_back(std::move(command));
   }

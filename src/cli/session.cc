@@ -15,6 +15,7 @@
 #include "engine/run_io.h"
 #include "store/sqlite/sqlite_store.h"
 #include "worker/orphans.h"
+#include "worker/run_dirs.h"
 #include "worker/worker.h"
 
 namespace pawl::cli {
@@ -79,6 +80,7 @@ struct Session::Owned {
   std::unique_ptr<worker::Worker> worker;
   std::unique_ptr<server::Methods> methods;
   std::unique_ptr<server::ControlServer> control;
+  std::unique_ptr<worker::RunDirs> run_dirs;
   std::string identity;  // of the directory, in the environment of its tasks
 };
 
@@ -87,6 +89,7 @@ Session::Session() = default;
 Session::~Session() {
   if (!owned_) return;
   if (owned_->control) owned_->control->stop();
+  owned_->run_dirs.reset();
   owned_->worker.reset();
   owned_->engine->stop();
   owned_->engine.reset();
@@ -172,6 +175,10 @@ Status Session::own(const Ask& ask, Access access) {
   }
   if (access == Access::carry) {
     owned->control = TRY(server::ControlServer::open(directory_, *owned->methods));
+    auto known = [store = owned->store.get()](RunId run) -> Result<bool> {
+      return TRY(store->find_run(run)).has_value();
+    };
+    owned->run_dirs = std::make_unique<worker::RunDirs>(directory_, std::move(known));
   }
   owned_ = std::move(owned);
   return {};

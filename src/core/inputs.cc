@@ -1,4 +1,5 @@
-// What a caller gives for a run, against the workflow's `inputs:`.
+// What a caller gives for a run, against the workflow's `inputs:`; what a person gives at a gate,
+// against its `form:`.
 
 #include "base/text.h"
 #include "core/doc.h"
@@ -9,24 +10,32 @@
 namespace pawl::core {
 namespace {
 
-const InputDef* find_input(const Workflow& w, std::string_view name) {
-  for (const InputDef& i : w.inputs)
+// What is read: a workflow's inputs or the fields of a form, for messages.
+struct Words {
+  std::string_view one;   // input
+  std::string_view none;  // the workflow has no inputs
+};
+constexpr Words kInputWords = {"input", "the workflow has no inputs"};
+constexpr Words kFormWords = {"field", "the gate has no form"};
+
+const InputDef* find_input(const std::vector<InputDef>& defs, std::string_view name) {
+  for (const InputDef& i : defs)
     if (i.name == name) return &i;
   return nullptr;
 }
 
-std::string unknown_input(const Workflow& w, std::string_view name) {
+std::string unknown_input(const std::vector<InputDef>& defs, std::string_view name, Words words) {
   std::vector<std::string_view> known;
   std::string all;
-  for (const InputDef& i : w.inputs) {
+  for (const InputDef& i : defs) {
     known.push_back(i.name);
     if (all.size() < 200) all += str(all.empty() ? "" : ", ", i.name);
   }
   std::string near = nearest_name_of(name, known);
   std::string hint = !near.empty() ? did_you_mean(near)
-                     : all.empty() ? std::string("the workflow has no inputs")
-                                   : str("inputs: ", all);
-  return str("input \"", name, "\" is unknown; ", hint);
+                     : all.empty() ? std::string(words.none)
+                                   : str(words.one, "s: ", all);
+  return str(words.one, " \"", name, "\" is unknown; ", hint);
 }
 
 bool allows(const InputDef& input, std::string_view type) {
@@ -38,18 +47,16 @@ bool allows(const InputDef& input, std::string_view type) {
   return false;
 }
 
-}  // namespace
-
-Result<Json> check_inputs(const Workflow& workflow, const Json& given) {
+Result<Json> check(const std::vector<InputDef>& defs, const Json& given, Words words) {
   if (!given.is_object() && !given.is_null())
-    return Error{Errc::invalid_workflow,
-                 str("inputs must be one JSON object, found ", Json::type_name(given.type()))};
+    return Error{Errc::invalid_workflow, str(words.one, "s must be one JSON object, found ",
+                                             Json::type_name(given.type()))};
   std::string problems;
   auto problem = [&](const std::string& text) {
     problems += str(problems.empty() ? "" : "\n", text);
   };
   Json out = Json::object();
-  for (const InputDef& input : workflow.inputs) {
+  for (const InputDef& input : defs) {
     const Json* value = given.find(input.name);
     // null for "not given": what a run without the input records, and may be given again.
     if (value != nullptr && value->is_null() && !allows(input, "null") &&
@@ -60,31 +67,32 @@ Result<Json> check_inputs(const Workflow& workflow, const Json& given) {
       if (fallback != nullptr) {
         out.set(input.name, *fallback);
       } else if (input.required) {
-        problem(str("input \"", input.name, "\" is required and was not given"));
+        problem(str(words.one, " \"", input.name, "\" is required and was not given"));
       } else {
         out.set(input.name, Json());
       }
       continue;
     }
     for (const SchemaIssue& i : validate(*value, input.schema))
-      problem(str("input \"", input.name, "\"", i.pointer.empty() ? "" : " at ", i.pointer, ": ",
-                  input.secret ? std::string("does not satisfy its schema") : i.message,
+      problem(str(words.one, " \"", input.name, "\"", i.pointer.empty() ? "" : " at ", i.pointer,
+                  ": ", input.secret ? std::string("does not satisfy its schema") : i.message,
                   i.hint.empty() ? "" : "; ", i.hint));
     out.set(input.name, *value);
   }
   if (given.is_object())
     for (const auto& [name, value] : given.as_object())
-      if (find_input(workflow, name) == nullptr) problem(unknown_input(workflow, name));
+      if (find_input(defs, name) == nullptr) problem(unknown_input(defs, name, words));
   if (!problems.empty()) return Error{Errc::invalid_workflow, std::move(problems)};
   return out;
 }
 
-Result<Json> read_input(const Workflow& workflow, std::string_view name, std::string_view text) {
-  const InputDef* input = find_input(workflow, name);
-  if (input == nullptr) return Error{Errc::invalid_workflow, unknown_input(workflow, name)};
+Result<Json> read(const std::vector<InputDef>& defs, std::string_view name, std::string_view text,
+                  Words words) {
+  const InputDef* input = find_input(defs, name);
+  if (input == nullptr) return Error{Errc::invalid_workflow, unknown_input(defs, name, words)};
   auto wrong = [&](std::string_view expected) {
     return Error{Errc::invalid_workflow,
-                 str("input \"", name, "\": expected ", expected,
+                 str(words.one, " \"", name, "\": expected ", expected,
                      input->secret ? std::string() : str(", found \"", text.substr(0, 80), "\""))};
   };
   bool any = input->schema["type"].is_null();
@@ -116,6 +124,25 @@ Result<Json> read_input(const Workflow& workflow, std::string_view name, std::st
   if (number) return wrong("a number");
   if (allows(*input, "boolean")) return wrong("true or false");
   return wrong("null");
+}
+
+}  // namespace
+
+Result<Json> check_inputs(const Workflow& workflow, const Json& given) {
+  return check(workflow.inputs, given, kInputWords);
+}
+
+Result<Json> check_form(const std::vector<InputDef>& form, const Json& given) {
+  return check(form, given, kFormWords);
+}
+
+Result<Json> read_input(const Workflow& workflow, std::string_view name, std::string_view text) {
+  return read(workflow.inputs, name, text, kInputWords);
+}
+
+Result<Json> read_form_field(const std::vector<InputDef>& form, std::string_view name,
+                             std::string_view text) {
+  return read(form, name, text, kFormWords);
 }
 
 }  // namespace pawl::core

@@ -41,7 +41,7 @@ struct Timeouts {
 };
 
 enum class RecoverAction : std::uint8_t {
-  retry,  // another attempt, with backoff, within max_attempts
+  retry,  // another attempt, with backoff; the rule's own bound counts, not max_attempts
   pause,  // the run pauses and its `why` says what a person must do
   fail,   // no further attempt
 };
@@ -76,6 +76,13 @@ struct Resource {
   bool operator==(const Resource&) const = default;
 };
 
+struct InputDef {
+  std::string name;
+  Json schema;  // JSON Schema keywords as written (type, default, minimum, pattern, enum, ...)
+  bool required = false;
+  bool secret = false;
+};
+
 // Everything about a task that other tasks may share with it.
 struct TaskDef {
   Executor executor = Executor::worker;
@@ -102,7 +109,8 @@ struct TaskDef {
   std::string queue = "default";
   std::int32_t priority = 0;  // higher first, -100..100
   std::vector<Resource> resources;
-  Template outputs;  // groups: an object made of members' outputs; null: none
+  std::vector<InputDef> form;  // gates: what the answer carries
+  Template outputs;            // groups: an object made of members' outputs; null: none
 };
 
 struct TaskNode {
@@ -113,13 +121,6 @@ struct TaskNode {
   std::uint32_t is_finally : 1 = 0;
 };
 static_assert(sizeof(TaskNode) == 16);
-
-struct InputDef {
-  std::string name;
-  Json schema;  // JSON Schema keywords as written (type, default, minimum, pattern, enum, ...)
-  bool required = false;
-  bool secret = false;
-};
 
 enum class OnConflict : std::uint8_t { queue, reject, cancel_older };
 
@@ -222,9 +223,13 @@ ParsedWorkflow parse_workflow(std::string_view text, std::string_view file,
 // Checks what a caller gave against `inputs:` and fills defaults in. All violations in one message,
 // each with the input's name, what was found, what is expected. Errc::invalid_workflow.
 Result<Json> check_inputs(const Workflow& workflow, const Json& given);
+// The same for a gate's form.
+Result<Json> check_form(const std::vector<InputDef>& form, const Json& given);
 // `-i k=v`: reads v as the input's declared type ("12" -> 12 for an integer, "a,b"? no: JSON for
 // arrays).
 Result<Json> read_input(const Workflow& workflow, std::string_view name, std::string_view text);
+Result<Json> read_form_field(const std::vector<InputDef>& form, std::string_view name,
+                             std::string_view text);
 
 // As the command line shows it: file:line:column, the line itself with a caret, the hint.
 std::string render_diagnostic(const Diagnostic& d, std::string_view file_text);

@@ -172,9 +172,8 @@ void WorkflowParser::with_on_timeout(DocRef v, WithDraft&) {
   if (!dynamic(v)) choice(v, kNames, ignored);
 }
 
-void WorkflowParser::with_form(DocRef v, WithDraft&) {
-  std::vector<InputDef> ignored;
-  if (is_map(v, "a map of fields, written like `inputs`")) read_inputs(v, ignored, true);
+void WorkflowParser::with_form(DocRef v, WithDraft& w) {
+  if (is_map(v, "a map of fields, written like `inputs`")) read_inputs(v, w.task->def.form, true);
 }
 
 void WorkflowParser::with_file(DocRef v, WithDraft& w) {

@@ -30,6 +30,13 @@ std::uint32_t Resources::room(const std::vector<core::Resource>& wants) const {
   return room;
 }
 
+bool Resources::fits(const std::vector<core::Resource>& wants) const {
+  return std::all_of(wants.begin(), wants.end(), [&](const core::Resource& w) {
+    const Slot* slot = find(w.name);
+    return w.amount <= (slot ? slot->capacity : fallback_);
+  });
+}
+
 void Resources::count(RunId run, const std::vector<core::Resource>& wants, std::uint32_t before,
                       std::uint32_t after) {
   for (const core::Resource& w : wants) {

@@ -22,6 +22,8 @@ class Resources {
             std::uint32_t fallback);
   // How many more attempts that need `wants` may start now.
   std::uint32_t room(const std::vector<core::Resource>& wants) const;
+  // Whether that could ever start, with nothing else running.
+  bool fits(const std::vector<core::Resource>& wants) const;
   // A run's attempts of one lane changed from `before` to `after`.
   void count(RunId run, const std::vector<core::Resource>& wants, std::uint32_t before,
              std::uint32_t after);

@@ -162,6 +162,9 @@ Status Loop::admit_or_wait(Entry& entry) {
         auto older = key.holders;
         for (RunId w : key.waiting)
           older.push_back(w);
+        std::sort(older.begin(), older.end());
+        // The newest that fit beside this one go on.
+        older.resize(older.size() - std::min<std::size_t>(older.size(), key.limit - 1));
         for (RunId id : older) {
           followups_.push_back([this, id, by = run.id] {
             auto e = need(id);

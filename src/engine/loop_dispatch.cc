@@ -9,6 +9,8 @@ namespace {
 
 // A run hands out so many at a turn while other runs of its lane wait.
 constexpr std::uint32_t kTurn = 16;
+// A lane whose wish did not fit is passed over so often; then the others leave it room.
+constexpr std::uint32_t kPatience = 16;
 
 bool later(const std::pair<Time, RunId>& a, const std::pair<Time, RunId>& b) { return a > b; }
 
@@ -96,6 +98,7 @@ bool Loop::dispatch_pass() {
   // By index: a decision may list a run of a workflow whose lanes are new here.
   const auto& lanes = ready_.lanes();
   bool again = false;
+  const ReadyLane* first = out_of_patience();
   for (std::size_t at = 0; at < lanes.size(); ++at) {
     ReadyLane* lane = lanes[at];
     std::size_t known = lanes.size();
@@ -103,13 +106,46 @@ bool Loop::dispatch_pass() {
       WorkerId to = pick_worker(lane->key.queue);
       if (!to) break;
       std::uint32_t room = resources_.room(lane->key.resources);
-      if (room == 0) break;
+      if (room == 0 || (first && first != lane && yields(*lane, *first))) break;
       if (claim_front(*lane, to, room)) again = true;
+      if (lane->key.resources.empty()) continue;
+      lane->passed = 0;
+      pass_over(*lane);
+      first = out_of_patience();
     }
     again |= lanes.size() != known;
     if (stalled_) return false;
   }
   return again;
+}
+
+// `lane` has just taken resources: those that want the same, and more than is left, were passed.
+void Loop::pass_over(const ReadyLane& lane) {
+  for (ReadyLane* other : ready_.lanes()) {
+    if (other == &lane || other->items.empty() || !yields(lane, *other)) continue;
+    if (resources_.room(other->key.resources) == 0 && resources_.fits(other->key.resources)) {
+      ++other->passed;
+    }
+  }
+}
+
+const ReadyLane* Loop::out_of_patience() const {
+  for (const ReadyLane* lane : ready_.lanes()) {
+    if (lane->passed < kPatience || lane->items.empty()) continue;
+    for (const auto& [id, worker] : workers_)
+      if (worker.serves(lane->key.queue)) return lane;
+  }
+  return nullptr;
+}
+
+// Whether `lane` should leave a resource to `other`: both want it, and it comes no earlier.
+bool Loop::yields(const ReadyLane& lane, const ReadyLane& other) const {
+  if (lane.key.priority > other.key.priority) return false;
+  for (const auto& mine : lane.key.resources) {
+    for (const auto& theirs : other.key.resources)
+      if (mine.name == theirs.name && mine.amount > 0 && theirs.amount > 0) return true;
+  }
+  return false;
 }
 
 // Gives tasks of the lane's first run to the worker. Returns whether more happened than that.

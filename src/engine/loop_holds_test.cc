@@ -58,6 +58,45 @@ TEST(LoopResources, MoreThanThereIsNeverStarts) {
   EXPECT_EQ(bed.loop().situation(big).resources[0].capacity, 2u);
 }
 
+TEST(LoopResources, ALargeWishIsNotPassedForEver) {
+  BedOptions o;
+  o.engine.resources = {{"gpu", 2}};
+  Bed bed(o);
+  auto small = bed.define(needs_gpu(1)), large = bed.define(needs_gpu(2));
+  auto& w = bed.worker(8);
+  for (int i = 0; i < 2; ++i)
+    bed.submit(small);
+  RunId big = bed.submit(large);
+  auto& elsewhere = bed.worker(0, {"elsewhere"});
+  int ended = 0;
+  for (; ended < 100 && !w.holds(big, "a"); ++ended) {
+    bed.submit(small);  // there is always one that would fit
+    finish(bed, w, w.held()[0].run);
+  }
+  EXPECT_GT(ended, 10);  // the others had their turns
+  ASSERT_TRUE(w.holds(big, "a"));
+  finish(bed, w, big);
+  EXPECT_EQ(w.held().size(), 2u);  // and go on
+  EXPECT_EQ(elsewhere.held().size(), 0u);
+}
+
+TEST(LoopResources, AWishThatNoWorkerServesHoldsNobodyUp) {
+  BedOptions o;
+  o.engine.resources = {{"gpu", 2}};
+  Bed bed(o);
+  auto small = bed.define(needs_gpu(1));
+  auto far = bed.define(
+      "pawl: 1\nname: far\ntasks: {a: {action: noop, queue: far, resources: {gpu: 2}}}\n");
+  auto& w = bed.worker(8, {"default"});
+  bed.submit(small);
+  bed.submit(far);
+  for (int i = 0; i < 50; ++i) {
+    RunId next = bed.submit(small);
+    finish(bed, w, w.held()[0].run);
+    ASSERT_TRUE(w.holds(next, "a"));
+  }
+}
+
 TEST(LoopResources, EveryKindOfEndReleases) {
   Bed bed;
   auto id = bed.define(needs_gpu(1));
@@ -165,6 +204,20 @@ TEST(LoopKeys, CancelOlder) {
   w.confirm_cancel(a, "a");
   bed.settle();
   EXPECT_EQ(bed.state(a), RunState::cancelled);
+  EXPECT_TRUE(w.holds(c, "a"));
+}
+
+TEST(LoopKeys, CancelOlderLeavesAsManyAsTheLimit) {
+  Bed bed;
+  auto id = bed.define(keyed("cancel_older", 2));
+  auto& w = bed.worker(9);
+  RunId a = bed.submit(id, day("mon")), b = bed.submit(id, day("mon"));
+  EXPECT_EQ(bed.state(a), RunState::running);
+  RunId c = bed.submit(id, day("mon"));
+  w.confirm_cancel(a, "a");
+  bed.settle();
+  EXPECT_EQ(bed.state(a), RunState::cancelled);
+  EXPECT_EQ(bed.state(b), RunState::running);
   EXPECT_TRUE(w.holds(c, "a"));
 }
 

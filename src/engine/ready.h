@@ -26,6 +26,8 @@ struct ReadyItem {
 struct ReadyLane {
   core::LaneKey key;
   std::deque<ReadyItem> items;
+  // How often others took of a resource that this lane wants more of than was left.
+  std::uint32_t passed = 0;
 };
 
 class ReadyIndex {

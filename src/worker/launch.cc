@@ -96,7 +96,7 @@ Prepared prepare(const actions::ProcessSpec& spec, const std::string& lease) {
 // The thread sanitizer turns vfork into fork: memory is not shared, and the parent goes on at once.
 // A page that is shared, and a pipe that closes at exec, make up for both.
 pid_t vfork_into(const Prepared& p, volatile Failure& failure) {
-  static auto* const shared = static_cast<Failure*>(
+  static thread_local auto* const shared = static_cast<Failure*>(
       ::mmap(nullptr, sizeof(Failure), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   *shared = Failure{};
   int until_exec[2];

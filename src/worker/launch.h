@@ -1,6 +1,5 @@
 #pragma once
-// Starts one process: the only exec of the house, called by the spawner alone, which has one
-// thread.
+// Starts one process: the only exec of the house, called by the spawner's launcher alone.
 //
 // vfork, because the child shares the spawner's memory until exec: no page table is copied, and a
 // failure's errno comes back in a variable. The child gets its own group, dies with the spawner
@@ -20,7 +19,7 @@ struct Launched {
   actions::LaunchError error;  // where pid is -1
 };
 
-// `lease` becomes PAWL_LEASE. REQUIRES: called from the main thread of a process with one thread.
+// `lease` becomes PAWL_LEASE. The child dies with the calling thread.
 Launched launch(const actions::ProcessSpec& spec, const std::string& lease, int null_fd);
 
 }  // namespace pawl::worker

@@ -32,7 +32,10 @@ using core::Stream;
 
 constexpr std::uint64_t kListener = 1 << 2 | kOwn;
 constexpr std::uint64_t kSignals = 2 << 2 | kOwn;
-constexpr std::uint64_t kConnection = 3 << 2 | kOwn;  // + 4 * its number
+constexpr std::uint64_t kLaunched = 3 << 2 | kOwn;
+constexpr std::uint64_t kConnection = 4 << 2 | kOwn;  // + 4 * its number
+// One waits in vfork while the other prepares, and no more: a start is bound by the processor.
+constexpr unsigned kLaunchers = 2;
 
 }  // namespace
 
@@ -63,6 +66,8 @@ bool Spawner::open_house() {
   ::sigprocmask(SIG_SETMASK, &set, nullptr);
   signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!null_ || !epoll_ || !listener_ || !signals_) return false;
+  if (!launcher_.start(kLaunchers, null_.get())) return false;
+  watch(launcher_.fd(), kLaunched, EPOLLIN, EPOLL_CTL_ADD);
   watch(listener_.get(), kListener, EPOLLIN, EPOLL_CTL_ADD);
   watch(signals_.get(), kSignals, EPOLLIN, EPOLL_CTL_ADD);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -112,6 +117,8 @@ void Spawner::wait_and_serve() {
         accept_all();
       } else if (tag == kSignals) {
         reap();
+      } else if (tag == kLaunched) {
+        take_launched();
       } else if ((tag & 3) == kOwn) {
         const auto id = (tag - kConnection) / 4;
         if (events[i].events & EPOLLOUT) {
@@ -146,6 +153,7 @@ void Spawner::drop(std::uint64_t id) {
   connections_.erase(id);
   if (id != engine_) return;
   engine_ = 0;
+  settle_launches();
   backlog_.clear();
   waiting_.clear();
   for (auto& [key, job] : jobs_) {
@@ -183,12 +191,22 @@ bool Spawner::receive(std::uint64_t id, Connection& c, std::string_view payload)
     }
     return true;
   }
+  return command(payload);
+}
+
+bool Spawner::command(std::string_view payload) {
+  Reader r(payload);
+  const auto msg = static_cast<Msg>(r.u8());
   const ProcessKey key = r.varint();
   if (msg == Msg::spawn) {
     actions::ProcessSpec spec;
     if (!get_spec(r, spec)) return false;
     waiting_.emplace_back(key, std::move(spec));
     spawn_waiting();
+    return true;
+  }
+  if (auto it = launching_.find(key); it != launching_.end()) {
+    it->second.deferred.emplace_back(payload);  // for when it is known what became of it
     return true;
   }
   if (msg == Msg::stop) {

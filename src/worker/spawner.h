@@ -13,8 +13,8 @@
 // PAWL_LEASE in /proc (orphans.h).
 //
 // One a data directory: DATA/spawner.lock is held for life. One engine at a time: a second one gets
-// `busy`. It has one thread, no engine code, and starts in its own session with /dev/null for
-// stdio.
+// `busy`. It has one thread for everything but the starting itself (launcher.h), no engine code,
+// and starts in its own session with /dev/null for stdio.
 
 namespace pawl::worker {
 

@@ -1,6 +1,7 @@
 #pragma once
-// Spawner: the state and the turns of the process that spawner.h describes. One thread, one poll
-// set. spawner.cc holds its life and its connections, spawner_jobs.cc what it does with processes.
+// Spawner: the state and the turns of the process that spawner.h describes. One thread with one
+// poll set has all of it; only the starting itself is done by others (launcher.h). spawner.cc holds
+// its life and its connections, spawner_jobs.cc what it does with processes.
 
 #include <deque>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "worker/job.h"
+#include "worker/launcher.h"
 #include "worker/wire.h"
 
 namespace pawl::worker {
@@ -44,7 +46,7 @@ class Spawner {
   void read_connection(std::uint64_t id);
   bool receive(std::uint64_t id, Connection& c, std::string_view payload);
   bool greet(std::uint64_t id, Connection& c, Reader& r);
-  bool command(core::Fence, Reader& r);
+  bool command(std::string_view payload);
   void drop(std::uint64_t id);
   void flush(std::uint64_t id);
   Connection* engine() {
@@ -56,8 +58,11 @@ class Spawner {
     return c && c->attached;
   }
 
-  void spawn(actions::ProcessKey key, actions::ProcessSpec spec);
   void spawn_waiting();
+  void take_launched();
+  void launched(Launcher::Done done);
+  void settle_launches();
+  void leader_ended(Job& job, int status);
   bool stop_waiting(actions::ProcessKey key, actions::StopReason reason);
   void stop(Job& job, actions::StopReason reason, Duration kill_after);
   void forget(actions::ProcessKey key);
@@ -86,12 +91,27 @@ class Spawner {
   std::unordered_map<pid_t, Job*> by_pid_;
   std::unordered_set<Job*> timed_;            // with a deadline, or lingering members
   std::vector<actions::ProcessKey> backlog_;  // with output that the socket could not take
-  std::size_t live_ = 0;                      // jobs that have not ended
+  std::size_t live_ = 0;                      // being launched, or not ended
   // Sent ahead of their turn, so that an end and the next start need no other process. Nothing of
   // them has begun: they go with the connection that sent them.
   std::deque<std::pair<actions::ProcessKey, actions::ProcessSpec>> waiting_;
   std::size_t most_ = 0;  // jobs at a time; the engine's wish
+  // Handed to the launcher.
+  struct Launching {
+    std::uint64_t number = 0;
+    std::vector<std::string> deferred;  // what the engine said of it since
+  };
+  std::unordered_map<actions::ProcessKey, Launching> launching_;
+  std::uint64_t launches_ = 0;
+  // Children of no job, reaped while launches were under way: one of those up to `number` may be
+  // its own. (A pid comes round again only after all others.)
+  struct Early {
+    int status = 0;
+    std::uint64_t number = 0;
+  };
+  std::unordered_map<pid_t, Early> early_;
   std::string buffer_ = std::string(64u << 10, '\0');
+  Launcher launcher_;
 };
 
 }  // namespace pawl::worker

@@ -34,8 +34,26 @@ void Spawner::spawn_waiting() {
   while (!waiting_.empty() && live_ < most_) {
     auto [key, spec] = std::move(waiting_.front());
     waiting_.pop_front();
-    spawn(key, std::move(spec));
+    auto lease = str("PAWL_LEASE=", lease_of(store_, spec.fence));
+    launching_[key].number = ++launches_;
+    ++live_;
+    launcher_.add({key, std::move(spec), std::move(lease)});
   }
+}
+
+void Spawner::take_launched() {
+  for (auto& done : launcher_.take())
+    launched(std::move(done));
+  auto oldest = launches_ + 1;
+  for (const auto& [key, one] : launching_)
+    oldest = std::min(oldest, one.number);
+  std::erase_if(early_, [&](const auto& one) { return one.second.number < oldest; });
+}
+
+// Nothing is on its way between the threads any more: every process is a job.
+void Spawner::settle_launches() {
+  launcher_.wait_all();
+  take_launched();
 }
 
 // Returns whether the job was still waiting: then it has ended before it began.
@@ -52,10 +70,13 @@ bool Spawner::stop_waiting(ProcessKey key, StopReason reason) {
   return true;
 }
 
-void Spawner::spawn(ProcessKey key, actions::ProcessSpec spec) {
-  auto launched = launch(spec, str("PAWL_LEASE=", lease_of(store_, spec.fence)), null_.get());
+void Spawner::launched(Launcher::Done done) {
+  const auto key = done.order.key;
+  const auto launching = std::move(launching_.extract(key).mapped());
+  auto& launched = done.launched;
   auto* c = engine();
   if (launched.pid < 0) {
+    --live_;
     if (!c) return;
     Frame frame(c->out, Msg::launch_failed);
     frame->varint(key);
@@ -63,8 +84,8 @@ void Spawner::spawn(ProcessKey key, actions::ProcessSpec spec) {
     frame->zigzag(launched.error.error);
     return;
   }
-  const auto notes = std::move(spec.notes);
-  auto job = std::make_unique<Job>(key, std::move(spec));
+  const auto notes = std::move(done.order.spec.notes);
+  auto& job = jobs_[key] = std::make_unique<Job>(key, std::move(done.order.spec));
   job->pid = launched.pid;
   job->started_at = now();
   job->out = std::move(launched.out);
@@ -74,13 +95,19 @@ void Spawner::spawn(ProcessKey key, actions::ProcessSpec spec) {
   for (const auto& text : notes)
     job->note(text, job->started_at);
   by_pid_[job->pid] = job.get();
-  ++live_;
   if (c) {
     Frame frame(c->out, Msg::launched);
     frame->varint(key);
   }
   give(*job);
-  jobs_[key] = std::move(job);
+  if (auto it = early_.find(job->pid);
+      it != early_.end() && launching.number <= it->second.number) {
+    const int status = it->second.status;
+    early_.erase(it);
+    leader_ended(*job, status);
+  }
+  for (const auto& payload : launching.deferred)
+    command(payload);
 }
 
 void Spawner::stop(Job& job, StopReason reason, Duration kill_after) {
@@ -178,32 +205,35 @@ void Spawner::reap() {
   pid_t pid;
   bool stranger = false;
   while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0) {
-    auto it = by_pid_.find(pid);
-    if (it == by_pid_.end()) {
-      stranger = true;
+    if (auto it = by_pid_.find(pid); it != by_pid_.end()) {
+      leader_ended(*it->second, status);
       continue;
     }
-    Job& job = *it->second;
-    by_pid_.erase(it);
-    job.status = status;
-    job.leader_ended = true;
-    // What it wrote lies in its pipes: usually all of it, and their end too.
-    set_reading(job, true);
-    while (job.out && job.unsent_bytes() < kUnsentPerJob && read_once(job, Stream::out, job.out)) {
-    }
-    while (job.err && job.unsent_bytes() < kUnsentPerJob && read_once(job, Stream::err, job.err)) {
-    }
-    if (job.out || job.err) {
-      job.drain_until = mono() + kPipeGrace;
-      timed_.insert(&job);
-    }
-    look_at(job);
-    give(job);
+    stranger = true;
+    if (!launching_.empty()) early_[pid] = {status, launches_};
   }
   if (!stranger) return;
   const std::vector<Job*> waiting(timed_.begin(), timed_.end());
   for (Job* job : waiting)
     look_at(*job);
+}
+
+void Spawner::leader_ended(Job& job, int status) {
+  by_pid_.erase(job.pid);
+  job.status = status;
+  job.leader_ended = true;
+  // What it wrote lies in its pipes: usually all of it, and their end too.
+  set_reading(job, true);
+  while (job.out && job.unsent_bytes() < kUnsentPerJob && read_once(job, Stream::out, job.out)) {
+  }
+  while (job.err && job.unsent_bytes() < kUnsentPerJob && read_once(job, Stream::err, job.err)) {
+  }
+  if (job.out || job.err) {
+    job.drain_until = mono() + kPipeGrace;
+    timed_.insert(&job);
+  }
+  look_at(job);
+  give(job);
 }
 
 void Spawner::look_at(Job& job) {

@@ -79,12 +79,42 @@ Result<int> each(const Ask& ask, std::string_view method, Access access, bool wi
   return worst;
 }
 
+// What -i gives, read as the form of the gate declares it. Which gate that is, and whether all is
+// there, the engine says.
+Result<Json> form_answer(const Ask& ask, Session& session, RunId run) {
+  Json data = Json::object();
+  Status read = Ok{};
+  TRY(session.inspect(run, [&](const core::Run& r) {
+    const auto task = ask.args.arg("TASK");
+    for (const auto& [name, text] : ask.args.pairs("input")) {
+      const core::TaskDef* gate = nullptr;
+      for (TaskId t = 0; t < r.task_count(); ++t) {
+        const bool named = task ? r.path(t) == *task : r.rows[t].state == core::TaskState::waiting;
+        if (named && r.def(t).executor == core::Executor::gate) gate = &r.def(t);
+      }
+      if (!gate) continue;
+      auto value = gate->form.empty() ? Result<Json>(Json(text))
+                                      : core::read_form_field(gate->form, name, text);
+      if (value.ok()) {
+        data.set(name, std::move(*value));
+      } else if (read.ok()) {
+        read = value.error();
+      }
+    }
+  }));
+  TRY(std::move(read));
+  return data;
+}
+
 Result<int> decide_gate(const Ask& ask, std::string_view method) {
   auto session = TRY(Session::open(ask, Access::change));
   auto run = TRY(session->find(ask.run()));
   Json params = Json::object();
   params.set("run_id", run.value).set("by", by(ask, false)).set("message", ask.text("message"));
   params.set("task", ask.args.arg("TASK").value_or(""));
+  if (ask.takes("input") && ask.args.given("input")) {
+    params.set("data", TRY(form_answer(ask, *session, run)));
+  }
   return answer(ask, *session, TRY(session->call(method, std::move(params))));
 }
 

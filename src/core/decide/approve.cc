@@ -43,10 +43,19 @@ std::string said(const char* what, const std::string& by, const std::string& mes
 
 Status decide(Run& run, const Approve& c, Context& ctx) {
   TaskId t = TRY(open_gate(run, c.task));
+  auto data = c.data.is_object() ? c.data : Json::object();
+  if (const auto& form = run.def(t).form; !form.empty()) {
+    auto checked = check_form(form, data);
+    if (!checked.ok()) {
+      return {checked.error().code,
+              str("gate ", run.path(t), " of run ", run.id.value, ": ", checked.error().message)};
+    }
+    data = std::move(*checked);
+  }
   Decider d(run, ctx);
   TaskExtra& x = d.extra(t);
   x.note = said("approved", c.by, c.message);
-  x.output = c.data.is_object() && !PAWL_MUTANT(gate_answer_dropped) ? c.data : Json::object();
+  x.output = PAWL_MUTANT(gate_answer_dropped) ? Json::object() : std::move(data);
   x.output.set("approved", true);
   if (!c.by.empty()) x.output.set("by", c.by);
   if (!c.message.empty()) x.output.set("message", c.message);

@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/run_testing.h"
@@ -38,6 +39,32 @@ TEST(Approve, OpensTheGate) {
   EXPECT_EQ(r.extra("ask").output.dump(), R"({"limit":5,"approved":true,"by":"ann"})");
   EXPECT_EQ(r.extra("ask").note, "approved by ann");
   EXPECT_EQ(r.history[r.history.size() - 3].text, "approved by ann");
+}
+
+TEST(Approve, AFormIsFilledInAndChecked) {
+  TestRun r(R"(
+tasks:
+  ask:
+    action: gate
+    with:
+      question: How many?
+      form:
+        limit: {type: integer, minimum: 1, required: true}
+        note: {type: string, default: none}
+)");
+  r.start();
+  auto refused = [&](Json data) { return r.approve("ask", "ann", std::move(data)).error(); };
+  EXPECT_EQ(refused(Json()).code, Errc::invalid_workflow);
+  EXPECT_EQ(refused(Json()).message,
+            "gate ask of run 41: field \"limit\" is required and was not given");
+  EXPECT_THAT(refused(Json::object().set("limit", 0)).message,
+              testing::HasSubstr("field \"limit\": "));
+  EXPECT_THAT(refused(Json::object().set("limit", 1).set("limits", 2)).message,
+              testing::HasSubstr("field \"limits\" is unknown; did you mean"));
+  EXPECT_EQ(r.states(), "ask=waiting");
+  ASSERT_TRUE(r.approve("ask", "ann", Json::object().set("limit", 7)).ok());
+  EXPECT_EQ(r.extra("ask").output.dump(),
+            R"({"limit":7,"note":"none","approved":true,"by":"ann"})");
 }
 
 TEST(Approve, RefusesWhatIsNoOpenGate) {

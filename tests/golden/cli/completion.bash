@@ -61,7 +61,7 @@ _pawl() {
     "cancel --message"|"cancel -m") return ;;
     "retry --from"|"retry --set") return ;;
     "recover --from"|"recover --set"|"recover --input"|"recover -i") return ;;
-    "approve --message"|"approve -m") return ;;
+    "approve --message"|"approve -m"|"approve --input"|"approve -i") return ;;
     "reject --message"|"reject -m") return ;;
     "emit --unit") return ;;
   esac
@@ -93,7 +93,7 @@ _pawl() {
       cancel) flags='--message -m' ;;
       retry) flags='--from --set' ;;
       recover) flags='--from --set --input -i' ;;
-      approve) flags='--message -m' ;;
+      approve) flags='--message -m --input -i' ;;
       reject) flags='--message -m' ;;
       emit) flags='--unit' ;;
       help) flags='--man' ;;

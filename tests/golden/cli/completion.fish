@@ -84,6 +84,7 @@ complete -c pawl -n '__fish_seen_subcommand_from recover' -l set -x -d 'a parame
 complete -c pawl -n '__fish_seen_subcommand_from recover' -l input -s i -x -d 'an input; read as the type the workflow declares'
 complete -c pawl -n '__fish_seen_subcommand_from recover' -a '(timeout 0.3 pawl ls -q --limit 50 2>/dev/null)'
 complete -c pawl -n '__fish_seen_subcommand_from approve' -l message -s m -x -d 'why; kept in the run'\''s history'
+complete -c pawl -n '__fish_seen_subcommand_from approve' -l input -s i -x -d 'a field of the gate'\''s form'
 complete -c pawl -n '__fish_seen_subcommand_from approve' -a '(timeout 0.3 pawl ls -q --limit 50 2>/dev/null)'
 complete -c pawl -n '__fish_seen_subcommand_from reject' -l message -s m -x -d 'why; kept in the run'\''s history'
 complete -c pawl -n '__fish_seen_subcommand_from reject' -a '(timeout 0.3 pawl ls -q --limit 50 2>/dev/null)'

@@ -275,6 +275,8 @@ _pawl() {
         approve) _arguments \
         '--message=[why; kept in the run'\''s history]:text:' \
         '-m[why; kept in the run'\''s history]:text:' \
+        '*--input=[a field of the gate'\''s form]:name=value:' \
+        '*-i[a field of the gate'\''s form]:name=value:' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
