@@ -442,6 +442,7 @@ void Loop::ended(Entry& entry) {
 
 // As many as there is room for, oldest first.
 void Loop::give_key(const std::string& name) {
+  if (!unread_.empty()) return;  // some holder may not be known: try_again() gives them all
   if (!keys_.next(name)) return;
   followups_.push_back([this, name] {
     while (auto id = keys_.next(name)) {

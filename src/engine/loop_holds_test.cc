@@ -328,5 +328,27 @@ TEST(LoopKeys, IsGivenOnByAHolderThatEndsWhileOthersAreReadAgain) {
   EXPECT_TRUE(w.holds(second, "a"));
 }
 
+// Found by simulation: the same, with holders that are read after the one that ends, and others
+// that wait and were not dropped.
+TEST(LoopKeys, IsNotGivenToTooManyWhileHoldersAreReadAgain) {
+  Bed bed;
+  auto id = bed.define(keyed("queue", 2));
+  bed.worker(2);
+  std::vector<RunId> runs;
+  for (int i = 0; i < 5; ++i)
+    runs.push_back(bed.submit(id, day("mon")));
+  ASSERT_TRUE(bed.command(runs[0], core::Cancel{"me"}).ok());
+  bed.store().fail_commit(1, Errc::unavailable);
+  bed.crash();
+  bed.settle();
+  while (bed.loop().stalled())
+    bed.wake();
+  std::vector<RunState> states;
+  for (RunId r : runs)
+    states.push_back(bed.state(r));
+  EXPECT_THAT(states, ElementsAre(RunState::cancelled, RunState::running, RunState::running,
+                                  RunState::pending, RunState::pending));
+}
+
 }  // namespace
 }  // namespace pawl::engine
