@@ -121,6 +121,8 @@
   X(limit_off_by_one, "one run more than the concurrency limit", "concurrency limit")              \
   X(limit_ignored_on_retry, "a retried run does not ask for its key", "concurrency limit")         \
   X(key_not_given_on, "a cancelled run's key is not given on", "every run ends")                   \
+  X(keys_given_too_soon, "a key is given on while its holders are read again",                     \
+    "concurrency limit")                                                                           \
   X(holders_read_late, "runs are admitted before the holders are known", "concurrency limit")      \
   X(resource_ignored, "one attempt more than the resource allows", "resource limit")               \
   X(resource_leaked, "a failed attempt keeps its resources", "every run ends")                     \
@@ -141,7 +143,7 @@
   X(event_chunk_dropped, "sealed history is not written", "events have no gap")                    \
   X(payload_dropped, "large outputs are not written", "outputs arrive downstream")                 \
   X(open_column_wrong, "a paused run's columns say that it has ended", "columns agree")            \
-  X(joins_one_by_one, "the first worker to join decides what the others lost",                      \
+  X(joins_one_by_one, "the first worker to join decides what the others lost",                     \
     "one live attempt")                                                                            \
   X(missed_events_forgotten, "events whose telling failed are not told again",                     \
     "events have no gap")                                                                          \
