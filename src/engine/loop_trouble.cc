@@ -137,7 +137,7 @@ void Loop::try_again() {
     return stall(read.error());
   }
   doubtful_.clear();
-  // Who released a key while others were not read yet found nobody to give it to.
+  // Keys that were released meanwhile.
   for (const auto& name : keys_.names())
     give_key(name);
   drain_followups();
