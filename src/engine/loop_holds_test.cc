@@ -328,28 +328,25 @@ TEST(LoopKeys, IsGivenOnByAHolderThatEndsWhileOthersAreReadAgain) {
   EXPECT_TRUE(w.holds(second, "a"));
 }
 
-// The first of two holders ends as it is read again; the second is not known again yet.
-TEST(LoopKeys, AreNotGivenOnBeforeAllHoldersAreReadAgain) {
+// Found by simulation: the same, but another holder is read after the one that ends. The key has
+// two places, and one of them is still taken.
+TEST(LoopKeys, IsNotGivenOnWhileAHolderIsNotReadYet) {
   Bed bed;
-  auto id = bed.define(R"(pawl: 1
-name: two
-concurrency: {key: all, limit: 2}
-tasks: {a: {action: noop}}
-)");
-  bed.worker(2);
-  std::vector<RunId> runs;
-  for (int i = 0; i < 4; ++i)
-    runs.push_back(bed.submit(id));
-  ASSERT_TRUE(bed.command(runs[0], core::Cancel{"me"}).ok());
+  auto id = bed.define(keyed("queue", 2));
+  auto& w = bed.worker(2);
+  RunId first = bed.submit(id, day("mon")), second = bed.submit(id, day("mon"));
+  RunId third = bed.submit(id, day("mon")), fourth = bed.submit(id, day("mon"));
+  ASSERT_TRUE(w.holds(second, "a"));
+  ASSERT_TRUE(bed.command(first, core::Cancel{"me"}).ok());
   bed.store().fail_commit(1, Errc::unavailable);  // the one in which the new life's worker joins
   bed.crash();
   bed.settle();
   while (bed.loop().stalled())
     bed.wake();
-  EXPECT_EQ(bed.state(runs[0]), RunState::cancelled);
-  EXPECT_EQ(bed.state(runs[1]), RunState::running);
-  EXPECT_EQ(bed.state(runs[2]), RunState::running);
-  EXPECT_EQ(bed.state(runs[3]), RunState::pending);
+  EXPECT_EQ(bed.state(first), RunState::cancelled);
+  EXPECT_EQ(bed.state(second), RunState::running);
+  EXPECT_EQ(bed.state(third), RunState::running);
+  EXPECT_EQ(bed.state(fourth), RunState::pending);
 }
 
 }  // namespace

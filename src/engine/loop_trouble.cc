@@ -137,7 +137,7 @@ void Loop::try_again() {
     return stall(read.error());
   }
   doubtful_.clear();
-  // Who released a key while others were not read yet found nobody to give it to.
+  // Keys that were released meanwhile.
   for (const auto& name : keys_.names())
     give_key(name);
   drain_followups();
@@ -149,6 +149,7 @@ void Loop::try_again() {
   auto again = std::move(replay_);
   replay_.clear();
   take_all(again);
+  if (!stalled_ && any_joined_) reconcile_orphans();
 }
 
 // Error: it cannot be read now.
