@@ -121,6 +121,8 @@
   X(limit_off_by_one, "one run more than the concurrency limit", "concurrency limit")              \
   X(limit_ignored_on_retry, "a retried run does not ask for its key", "concurrency limit")         \
   X(key_not_given_on, "a cancelled run's key is not given on", "every run ends")                   \
+  X(keys_given_too_soon, "a key is given on while its holders are read again",                     \
+    "concurrency limit")                                                                           \
   X(holders_read_late, "runs are admitted before the holders are known", "concurrency limit")      \
   X(resource_ignored, "one attempt more than the resource allows", "resource limit")               \
   X(resource_leaked, "a failed attempt keeps its resources", "every run ends")                     \

@@ -179,6 +179,7 @@ class Loop {
   void take_join(JoinWorker& j);
   void take_reports(TakeReports& r);
   void take_leave(LeaveWorker& l);
+  void reconcile_orphans();
   void reconcile_now(RunId run);
 
   // loop_settle.cc

@@ -141,30 +141,6 @@ void expect_whole(const std::vector<std::uint64_t>& seqs, std::uint64_t last) {
   EXPECT_EQ(seqs.back(), last);
 }
 
-TEST(LoopWatch, EventsWhoseTellingFailsTooAreToldAgain) {
-  Bed bed;
-  auto id =
-      bed.define("pawl: 1\nname: w\ntasks: {a: {action: noop}, b: {needs: [a], action: noop}}\n");
-  auto all = std::make_shared<Watch>();
-  bed.loop().subscribe({}, all);
-  auto& w = bed.worker(1);
-  RunId run = bed.submit(id);
-  core::Report sign;
-  sign.fence = w.held()[0];
-  sign.warnings = {"careful"};
-  w.report(sign);
-  // Done, and reported as failed, twice: the second is only to tell what the first one did.
-  bed.store().fail_commit(1, Errc::io, FaultyStore::When::after, 2);
-  bed.settle();
-  bed.wake();
-  bed.wake();
-  w.complete(run, "a");
-  bed.settle();
-  w.complete(run, "b");
-  bed.settle();
-  expect_whole(all->seqs[run], bed.events(run).back().seq);
-}
-
 TEST(LoopWatch, EveryEventOnceInOrder) {
   Bed bed(tight());
   auto id = bed.define(R"(pawl: 1

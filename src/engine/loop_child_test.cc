@@ -194,9 +194,11 @@ TEST(LoopChild, ARefusedRecoverStartsNothing) {
   bed.submit(id);  // holds the key
   RunId other = bed.submit(
       bed.define("pawl: 1\nname: g\ntasks: {ask: {action: gate, with: {question: q}}}\n"));
-  EXPECT_EQ(bed.ask(RecoverRun{old, {"sub", {}, ""}, {}}).error().code, Errc::conflict);
+  auto refused = bed.post(RecoverRun{old, {"sub", {}, ""}, {}});
   EXPECT_TRUE(bed.command(other, core::Pause{}).ok());  // the next run that is decided
+  EXPECT_EQ((**refused).error().code, Errc::conflict);
   EXPECT_EQ(bed.task(other, "ask"), TaskState::waiting);
+  EXPECT_EQ(*bed.plain_store().last_run_id(), other);
 }
 
 }  // namespace

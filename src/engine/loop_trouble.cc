@@ -149,6 +149,7 @@ void Loop::try_again() {
   auto again = std::move(replay_);
   replay_.clear();
   take_all(again);
+  if (!stalled_ && any_joined_) reconcile_orphans();
 }
 
 // Error: it cannot be read now.

@@ -26,13 +26,17 @@ void Loop::take_join(JoinWorker& j) {
   next_worker_id_ = std::max(next_worker_id_, j.worker.value + 1);
   open_->batch.meta.emplace_back("next_worker", str(next_worker_id_));
   failpoint("engine.worker.joined");
+  reconcile_orphans();
+  if (scanning_) return;
+  for (const core::Fence& f : j.held)
+    reconcile_now(f.run);  // runs that were read before it came
+}
+
+void Loop::reconcile_orphans() {
   auto orphans = std::move(orphans_);
   orphans_.clear();
   for (RunId id : orphans)
     reconcile_now(id);
-  if (scanning_) return;
-  for (const core::Fence& f : j.held)
-    reconcile_now(f.run);  // runs that were read before it came
 }
 
 void Loop::reconcile_now(RunId id) {

@@ -76,7 +76,8 @@ void check_checkpoints(const History& history, const Stores& stores, Problems& p
       if (body == bodies.end() || body->second->resume != core::Resume::checkpoint) return;
       if (known.count(body->second->checkpoint)) return;
       problems.add(str(s.name(e.task), " attempt ", e.attempt, " got checkpoint \"",
-                       body->second->checkpoint, "\"; the last one was \"", *known.rbegin(), "\""));
+                       body->second->checkpoint.substr(0, 40), "\"; the last one was \"",
+                       known.rbegin()->substr(0, 40), "\""));
     });
   }
 }

@@ -34,6 +34,8 @@ class Timers {
     for (const WallClock& c : history.clocks) {
       if (c.node == s.node) jumped_ = std::max(jumped_, c.at.n);
     }
+    for (const Fault& f : history.faults)
+      unreadable_ |= f.node == s.node && f.kind == FaultKind::read_fails;
   }
 
   void follow() {
@@ -48,23 +50,58 @@ class Timers {
         }
         return;
       }
-      if (e.kind == EventKind::gate_decided) return gate_decided(e, before);
+      if (e.kind == EventKind::gate_decided) {
+        now_ = step.commit;
+        return gate_decided(e, before);
+      }
       if (e.kind != EventKind::task_state) return;
+      now_ = step.commit;
       move(e, before);
+      began_[e.task] = {e.time, step.commit};
       // A timer that was set before the clock jumped is late by as much.
-      if (At at = durable(history_, step.commit); at && at.n > jumped_) steady_.insert(e.task);
+      if (decided_after_jump(step.commit)) steady_.insert(e.task);
     });
   }
 
  private:
+  // What a commit holds was decided after the one before it had begun.
+  bool decided_after_jump(CommitIndex at) const {
+    if (jumped_ == 0) return true;
+    while (at != kNoCommit && at-- > 0) {
+      if (history_.commits[at].node == s_.node) return history_.commits[at].begun.n > jumped_;
+    }
+    return false;
+  }
   void early(TaskId t, const char* what, Duration by) {
     problems_.add(str(s_.name(t), ": its ", what, " was ", format_duration(by), " too early"));
   }
   void check(TaskId t, const char* what, Time due, Time came, bool held_up) {
     if (came < due) early(t, what, due - came);
+    if (!held_up) passed_over(t, what, due);
     if (held_up || !steady_.count(t) || sound_ == kNoTime || due < sound_ || came - due <= kLate)
       return;
     problems_.add(str(s_.name(t), ": its ", what, " was ", format_duration(came - due), " late"));
+  }
+
+  // Also while there are faults: a node that has committed something else since a timer of its was
+  // due has passed it over. (One whose store cannot be read may.)
+  void passed_over(TaskId t, const char* what, Time due) {
+    CommitIndex from = began_[t].second;
+    if (!began_.count(t) || from == kNoCommit || !steady_.count(t) || unreadable_) return;
+    Duration when = history_.commits[from].begun.t + (due - began_[t].first) + kLate;
+    for (CommitIndex c = from + 1; c < std::min(now_, history_.commits.size()); ++c) {
+      const Commit& commit = history_.commits[c];
+      if (commit.node != s_.node || !commit.told_ok || commit.begun.t < when) continue;
+      bool fresh = false;  // its engine may not have read the run yet
+      for (const Life& l : history_.lives) {
+        bool same = l.node == s_.node && l.number == commit.life;
+        fresh |= same && commit.begun.t < l.started.t + kLate;
+      }
+      if (fresh) continue;
+      problems_.add(str(s_.name(t), ": its ", what, " was due at ", format_duration(when - kLate),
+                        " and was passed over at ", format_duration(commit.begun.t)));
+      return;
+    }
   }
 
   void move(const core::Event& e, const Scene& before) {
@@ -121,10 +158,13 @@ class Timers {
 
   // Timeouts decide as the file says, and when it says.
   void gate_decided(const core::Event& e, const Scene& before) {
-    if (!e.text.starts_with("timed out")) return;
     const core::TaskDef& def = s_.run->def(e.task);
     const Json& with = def.with.source();
     Duration timeout = duration_at(with, "timeout");
+    if (!e.text.starts_with("timed out")) {
+      if (timeout.count() > 0) passed_over(e.task, "timeout", since_[e.task] + timeout);
+      return;
+    }
     if (timeout.count() == 0 || before.tasks[e.task] != TaskState::waiting) {
       problems_.add(str(s_.name(e.task), " timed out; it has no timeout"));
       return;
@@ -135,8 +175,11 @@ class Timers {
   const History& history_;
   const RunStory& s_;
   Problems& problems_;
-  std::uint64_t jumped_ = 0;  // when the clock last did
-  std::set<TaskId> steady_;   // whose last move was after that
+  bool unreadable_ = false;
+  CommitIndex now_ = 0;                                   // of the event that is looked at
+  std::map<TaskId, std::pair<Time, CommitIndex>> began_;  // its last move
+  std::uint64_t jumped_ = 0;                              // when the clock last did
+  std::set<TaskId> steady_;                               // whose last move was after that
   Time sound_ = kNoTime, paused_until_ = kNoTime;
   std::map<TaskId, Time> since_, queued_, waits_, due_;
 };
@@ -148,6 +191,31 @@ void check_timers(const History& history, const Stores& stores, Problems& proble
     Timers(history, s, problems).follow();
 }
 
+namespace {
+
+// What an open gate puts out is what one of those who approved it gave along.
+void check_gate_outputs(const RunStory& s, const std::vector<const Request*>& asked,
+                        Problems& problems) {
+  for (TaskId t = 0; t < s.run->task_count(); ++t) {
+    const core::TaskExtra* x = s.run->extra(t);
+    if (s.run->def(t).executor != Executor::gate || s.run->is_fan_out(t) || s.dead(t)) continue;
+    if (s.run->rows[t].state != TaskState::completed || s.source || !x) continue;
+    if (x->note.starts_with("approved by its timeout")) continue;
+    bool given = false;
+    for (const Request* r : asked) {
+      if (r->kind != RequestKind::approve) continue;
+      bool all = x->output["approved"] == Json(true);
+      const Json data = r->inputs.is_object() ? r->inputs : Json::object();
+      for (const auto& [name, value] : data.as_object())
+        all = all && x->output[name] == value;
+      given |= all;
+    }
+    if (!given) problems.add(str(s.name(t), " put out ", x->output.dump(), "; nobody gave that"));
+  }
+}
+
+}  // namespace
+
 // What a gate's timeout leads to: `on_timeout`, and `reject` where nothing is said. What a person
 // was not asked for does not open it.
 void check_gates(const History& history, const Stores& stores, Problems& problems) {
@@ -158,6 +226,7 @@ void check_gates(const History& history, const Stores& stores, Problems& problem
     }
   }
   for (const RunStory& s : stores.stories(history)) {
+    check_gate_outputs(s, asked[{s.node, s.run->id}], problems);
     std::map<TaskId, bool> timed_out;
     s.replay([&](const Step& step, const Scene& before) {
       const core::Event& e = step.event;

@@ -96,6 +96,7 @@ Gateway::Session* Gateway::find(std::uint32_t agent, SessionId id) {
 }
 
 void Gateway::hello(Agent& agent, const Hello& h, Duration sent) {
+  if (sent < born_) return;  // on a connection to the process before: what it holds has changed
   auto known = sessions_.find(h.agent);
   if (known != sessions_.end()) {
     Session& s = known->second;

@@ -145,6 +145,11 @@ class Writer {
       return;
     }
     use(Feature::condition);
+    if (one_in(6)) {  // an error where there are no outputs
+      out += str(", if: \"${{ tasks.", upstream[below(upstream.size())]->name, ".outputs.n < ",
+                 2 + below(9), " }}\"");
+      return;
+    }
     out += str(", if: \"${{ default(tasks.", upstream[below(upstream.size())]->name,
                ".outputs.n, 1) < ", 2 + below(9), " }}\"");
   }
@@ -232,8 +237,9 @@ class Writer {
       if (!one_in(2)) continue;
       use(Feature::outputs);
       reads += str(reads.empty() ? "" : ", ", "in_", u->name, ": \"${{ ",
-                   u->list ? str("length(tasks.", u->name, ".outputs)")
-                           : str("default(tasks.", u->name, ".outputs.n, 'none')"),
+                   u->list     ? str("length(tasks.", u->name, ".outputs)")
+                   : one_in(8) ? str("tasks.", u->name, ".outputs.n")
+                               : str("default(tasks.", u->name, ".outputs.n, 'none')"),
                    " }}\"");
     }
     if (params && one_in(2))
@@ -258,7 +264,8 @@ class Writer {
       const Known& u = *upstream[below(upstream.size())];
       if (u.worker && !u.list) {
         use(Feature::for_each_dynamic);
-        list = str("\"${{ default(tasks.", u.name, ".outputs.items, []) }}\"");
+        list = one_in(3) ? str("[\"${{ default(tasks.", u.name, ".outputs.n, 0) }}\", 1]")
+                         : str("\"${{ default(tasks.", u.name, ".outputs.items, []) }}\"");
       }
     }
     common += str(", for_each: ", list);

@@ -73,7 +73,7 @@ struct Request {
   std::string key;   // submit: idempotency key; "" none
   RunId run;         // all others
   std::string task;  // retry, recover, approve, reject; "" where none is named
-  Json inputs;       // submit, recover
+  Json inputs;       // submit, recover; approve: the data that goes with it
   Json set;          // retry, recover
   std::vector<Answer> answers;
   // The first answer that arrived, or nullptr: the client never learned the outcome.

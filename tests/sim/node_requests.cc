@@ -95,7 +95,7 @@ void Node::take(const Request& q, Reply reply) {
     case RequestKind::retry:
       return command(core::Retry{q.task, q.set, "someone"});
     case RequestKind::approve:
-      return command(core::Approve{q.task, Json::object(), "someone", "fine"});
+      return command(core::Approve{q.task, q.inputs, "someone", "fine"});
     case RequestKind::reject:
       return command(core::Reject{q.task, "someone", "no"});
     default:

@@ -169,7 +169,15 @@ void People::command() {
              : draw < 17 ? RequestKind::recover
              : draw < 22 ? RequestKind::approve
                          : RequestKind::reject;
+    // Members of groups and elements too, where the run has some.
+    auto inner = random_.below(1000);
+    if (auto run = inner % 2 ? stores_.read(node_.number(), r.run) : nullptr) {
+      task = run->path(static_cast<TaskId>(inner / 2 % run->task_count()));
+    }
     if (named || r.kind == RequestKind::recover) r.task = task;
+    if (edited && r.kind == RequestKind::approve) {
+      r.inputs = Json::object().set("amount", static_cast<std::int64_t>(inner));
+    }
     if (edited && (r.kind == RequestKind::retry || r.kind == RequestKind::recover)) {
       r.set = Json::object().set("size", 2);
     }

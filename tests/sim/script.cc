@@ -20,21 +20,39 @@ FailureClass draw_class(Random& r) {
   return kClasses[r.below(std::size(kClasses))];
 }
 
-core::Report draw_end(Random& r, Attempt attempt) {
+// What a task is like, in all of its attempts: how often it fails, and mostly of what.
+struct Habit {
+  FailureClass failure = FailureClass::user;
+  std::uint64_t failures = 14;  // in a hundred
+};
+
+Habit habit_of(std::uint64_t seed, std::uint32_t node, const core::Assignment& a) {
+  std::uint64_t h = seed;
+  for (char c : str(node, "/", a.fence.run.value, "/", a.path))
+    h = (h ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  Random r = Random::stream(h, "habit");
+  Habit habit;
+  habit.failure = draw_class(r);
+  if (r.below(8) == 0) habit.failures = 70;
+  return habit;
+}
+
+core::Report draw_end(Random& r, Attempt attempt, const Habit& habit) {
   core::Report end;
   end.receipt = true;
   // Later attempts do better, so that every story has an end.
   auto luck = r.below(100);
-  if (attempt <= 6 && luck < 14) {
+  if (attempt <= 6 && luck < habit.failures) {
     end.kind = ReportKind::failed;
     end.failure_class = draw_class(r);
+    if (r.below(2)) end.failure_class = habit.failure;
     end.exit_code = static_cast<int>(r.below(100)) + 1;
     end.message = str("it failed with ", end.exit_code);
     end.no_retry = r.below(12) == 0;
     end.try_later = attempt <= 3 && !end.no_retry && r.below(10) == 0;
     return end;
   }
-  if (attempt <= 6 && luck < 17) {
+  if (attempt <= 6 && luck < habit.failures + 3) {
     end.kind = ReportKind::released;
     return end;
   }
@@ -50,6 +68,7 @@ core::Report draw_end(Random& r, Attempt attempt) {
     items.push(static_cast<std::int64_t>(r.below(100)));
   end.outputs = Json::object();
   end.outputs.set("n", static_cast<std::int64_t>(r.below(10))).set("items", std::move(items));
+  if (kind == 38) end.outputs.set("text", std::string(500, 'y'));
   if (kind == 39) end.outputs.set("text", std::string(70'000, 'x'));
   return end;
 }
@@ -67,6 +86,7 @@ void draw_signs(Random& r, Script& s) {
     if (r.below(3) == 0) {
       p.has_checkpoint = true;
       p.checkpoint = str("checkpoint ", i, " ", r.below(1000));
+      if (r.below(3) == 0) p.checkpoint += std::string(300, 'c');
       p.best_checkpoint = r.below(2);
     }
     s.signs.push_back(std::move(sign));
@@ -147,7 +167,7 @@ Script script_of(std::uint64_t seed, std::uint32_t node, const core::Assignment&
   // Mostly short; some long enough for all kinds of timeouts and for whole partitions.
   static constexpr std::uint64_t kMost[] = {20, 100, 100, 1000, 1000, 5000, 20'000};
   s.length = ms(1 + r.below(kMost[r.below(std::size(kMost))]));
-  s.end = draw_end(r, a.fence.attempt);
+  s.end = draw_end(r, a.fence.attempt, habit_of(seed, node, a));
   draw_signs(r, s);
   if (a.def) apply_timeouts(a.def->timeout, s);
   return s;
