@@ -36,7 +36,6 @@ Status write_whole(const std::string& path, std::string_view bytes) {
   UniqueFd fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return errno_error("create", part, errno);
   TRY(write_all(fd.get(), bytes, part));
-  if (failpoint("task.file.written")) return errno_error("write", part, ENOSPC);
   if (::rename(part.c_str(), path.c_str()) != 0) return errno_error("rename", part, errno);
   return Ok{};
 }
@@ -56,7 +55,9 @@ Status write_input(const std::string& path, const std::string& run_dir, std::str
     fd.reset(::open(path.c_str(), kFlags, 0600));
   }
   if (!fd) return errno_error("create", path, errno);
-  return write_all(fd.get(), bytes, path);
+  TRY(write_all(fd.get(), bytes, path));
+  if (failpoint("task.input.written")) return errno_error("write", path, ENOSPC);
+  return Ok{};
 }
 
 Status copy_whole(const std::string& from, const std::string& to) {

@@ -114,7 +114,7 @@ TEST_F(ShellTask, FailureClasses) {
 TEST_F(ShellTask, WaitsWhereTheDiskHasNoRoomForItsInput) {
   worker->drain(Duration(0));
   worker.reset();
-  ASSERT_TRUE(arm_failpoints("task.file.written:1:error", "").ok());
+  ASSERT_TRUE(arm_failpoints("task.input.written:1:error", "").ok());
   SetUp();
   const auto& seen = run("true").last;
   EXPECT_EQ(seen.failure_class, FailureClass::disk_full);
