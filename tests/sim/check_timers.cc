@@ -59,11 +59,19 @@ class Timers {
       move(e, before);
       began_[e.task] = {e.time, step.commit};
       // A timer that was set before the clock jumped is late by as much.
-      if (At at = durable(history_, step.commit); at && at.n > jumped_) steady_.insert(e.task);
+      if (decided_after_jump(step.commit)) steady_.insert(e.task);
     });
   }
 
  private:
+  // What a commit holds was decided after the one before it had begun.
+  bool decided_after_jump(CommitIndex at) const {
+    if (jumped_ == 0) return true;
+    while (at != kNoCommit && at-- > 0) {
+      if (history_.commits[at].node == s_.node) return history_.commits[at].begun.n > jumped_;
+    }
+    return false;
+  }
   void early(TaskId t, const char* what, Duration by) {
     problems_.add(str(s_.name(t), ": its ", what, " was ", format_duration(by), " too early"));
   }

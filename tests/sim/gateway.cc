@@ -96,8 +96,7 @@ Gateway::Session* Gateway::find(std::uint32_t agent, SessionId id) {
 }
 
 void Gateway::hello(Agent& agent, const Hello& h, Duration sent) {
-  // It comes on a connection of its own, which no life of the node shares with another.
-  if (sent < born_) return;
+  if (sent < born_) return;  // on a connection to the process before: what it holds has changed
   auto known = sessions_.find(h.agent);
   if (known != sessions_.end()) {
     Session& s = known->second;

@@ -56,7 +56,9 @@ std::optional<Json> Witness::outputs(const RunStory& s, const Scene& scene, Task
   if (run.is_fan_out(t)) {
     bool replaced = std::any_of(run.fan_outs.begin(), run.fan_outs.end(),
                                 [&](const auto& f) { return f.parent == t && f.dead; });
-    if (replaced || scene.tasks[t] == TaskState::pending) return std::nullopt;
+    // Its elements are those of the end; a skipped one may have had none yet, or old ones.
+    bool opened = scene.tasks[t] == TaskState::completed || scene.tasks[t] == TaskState::failed;
+    if (replaced || !opened) return std::nullopt;
     if (!run.fan_out_of(t)) return Json();
     Json::Array all;
     for (TaskId c : s.inner(t)) {
