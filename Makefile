@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := list
 .PHONY: list setup setup-build build demo test check sim sim-mutants asan tsan debug tidy \
-        format bench bench-short fuzz examples coverage install hooks clean
+        format bench bench-short torture fuzz examples coverage install hooks clean
 
 configure = cmake --preset $(1) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
 compile = mkdir -p build && { $(call configure,$(1)); } && ninja -C build/$(1) -j$(JOBS) $(2)
@@ -57,6 +57,10 @@ bench: setup-build  ## measure the engine: build/bench/engine.json
 bench-short: setup-build  ## the same in seconds, to see that it runs
 	@$(call compile,release,pawl_bench)
 	@mkdir -p build/bench && build/release/pawl_bench --short --json build/bench/engine.json
+
+torture: setup-build  ## kill, cut, damage and fill for hours; see docs/reliability.md
+	@$(call compile,release,pawl pawl_torture)
+	@build/release/pawl_torture --long --seed $(or $(SEED),1)
 
 sim-mutants: setup  ## planted bugs, until the simulation's checkers catch each (SEEDS=10000)
 	@$(call compile,mutants,pawl_sim_mutants)

@@ -156,5 +156,22 @@ function(pawl_bench)
   pawl_reuse_pch(pawl_bench pawl_pch)
 endfunction()
 
+# The driver of `make torture`, over the real binary and the real store.
+function(pawl_torture)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/torture/*.cc)
+  add_executable(pawl_torture EXCLUDE_FROM_ALL ${sources})
+  if(NOT GTest_FOUND OR NOT TARGET pawl OR "${sources}" STREQUAL "")
+    return()
+  endif()
+  target_link_libraries(pawl_torture PRIVATE pawl_engine_testing pawl_server pawl_store_testing
+                        pawl_worker pawl_actions pawl_store GTest::gtest)
+  target_include_directories(pawl_torture PRIVATE ${CMAKE_SOURCE_DIR})
+  target_compile_definitions(pawl_torture PRIVATE PAWL_BINARY="${CMAKE_BINARY_DIR}/pawl"
+                             PAWL_BUILD_DIR="${CMAKE_BINARY_DIR}"
+                             PAWL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_dependencies(pawl_torture pawl)
+  pawl_reuse_pch(pawl_torture pawl_pch)
+endfunction()
+
 enable_testing()
 add_custom_target(fuzzers)

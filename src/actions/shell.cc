@@ -21,7 +21,7 @@ class ShellAction : public Action, public ProcessEvents {
     files_ = TaskFiles(str(services_.data_dir, "/work", '/', a.fence.run.value), a.fence.task,
                        a.fence.attempt);
     auto spec = make_spec(a);
-    if (!spec.ok()) return end(failed_for_good(class_of(spec.error().code), spec.error().message));
+    if (!spec.ok()) return end(not_begun(spec.error()));
     masker_ = Masker(a.secrets);
     watch();
     key_ = services_.processes->start(std::move(*spec), this);
@@ -78,13 +78,21 @@ class ShellAction : public Action, public ProcessEvents {
   }
   void vanished() override {
     key_ = 0;
-    end(failed(core::FailureClass::lost,
-               "the process that carries out tasks was killed, and this task with it"));
+    sink_.note("the process that carries out tasks is gone, and this task with it");
+    core::Report report;
+    report.kind = core::ReportKind::lost;
+    end(std::move(report));
   }
 
  private:
-  static core::FailureClass class_of(Errc code) {
-    return code == Errc::disk_full ? core::FailureClass::disk_full : core::FailureClass::user;
+  // A disk without room for the task's input is no fault of the task: it waits, like all else here.
+  static core::Report not_begun(const Error& error) {
+    if (error.code != Errc::disk_full) {
+      return failed_for_good(core::FailureClass::user, error.message);
+    }
+    auto report = failed(core::FailureClass::disk_full, error.message);
+    report.try_later = true;
+    return report;
   }
 
   Result<ProcessSpec> make_spec(const core::Assignment& a) {

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "base/failpoint.h"
 #include "base/fs.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -35,6 +36,7 @@ Status write_whole(const std::string& path, std::string_view bytes) {
   UniqueFd fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return errno_error("create", part, errno);
   TRY(write_all(fd.get(), bytes, part));
+  if (failpoint("task.file.written")) return errno_error("write", part, ENOSPC);
   if (::rename(part.c_str(), path.c_str()) != 0) return errno_error("rename", part, errno);
   return Ok{};
 }
@@ -102,6 +104,7 @@ Status TaskFiles::prepare(const core::Assignment& a, std::string& input_path) {
     auto copied = copy_whole(best_checkpoint(), file);
     if (!copied.ok() && copied.error().code != Errc::not_found) return copied;
   }
+  failpoint("task.files.cleared");
   stamp_ = stamp_of(file);
   if (stamp_.empty() && !a.checkpoint.empty() && a.resume != core::Resume::scratch) {
     TRY(write_whole(file, a.checkpoint));
@@ -111,6 +114,7 @@ Status TaskFiles::prepare(const core::Assignment& a, std::string& input_path) {
 }
 
 Result<std::string> TaskFiles::output_text() {
+  failpoint("task.output.read");
   auto text = read_plain(output(), kMaxOutputBytes);
   if (text.ok()) return text;
   const auto& error = text.error();
@@ -145,6 +149,7 @@ bool TaskFiles::take_checkpoint(std::string& bytes) {
   auto now = stamp_of(file);
   if (now.empty() || now == stamp_) return false;
   stamp_ = std::move(now);
+  failpoint("task.checkpoint.taken");
   auto read = read_plain(file, kMaxInlineCheckpoint);
   if (!read.ok())
     return false;  // too large to send: the file stays where the next attempt finds it
@@ -154,12 +159,14 @@ bool TaskFiles::take_checkpoint(std::string& bytes) {
 
 Result<std::string> TaskFiles::keep_best() const {
   TRY(copy_whole(checkpoint(), best_checkpoint()));
+  failpoint("task.best.copied");
   // From the copy: the task may already be writing its next one.
   auto bytes = read_plain(best_checkpoint(), kMaxInlineCheckpoint);
   return bytes.ok() ? std::move(*bytes) : std::string();
 }
 
 void TaskFiles::clean(bool had_events) const {
+  failpoint("task.files.clean");
   if (has_output_) ::unlink(output().c_str());
   if (had_events) ::unlink(events().c_str());
 }

@@ -10,6 +10,7 @@
 #include <memory>
 #include <system_error>
 
+#include "base/failpoint.h"
 #include "base/random.h"
 #include "base/text.h"
 
@@ -128,8 +129,10 @@ Status write_file_atomic(const std::string& path, std::string_view bytes, mode_t
       open_retry(AT_FDCWD, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
   if (!fd) return errno_error("create", temporary, errno);
   auto written = write_all(fd.get(), bytes, temporary);
+  failpoint("fs.atomic.written");
   if (written.ok() && fsync(fd.get()) != 0) written = errno_error("sync", temporary, errno);
   fd.reset();
+  failpoint("fs.atomic.synced");
   if (written.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
     written = errno_error(str("rename ", temporary, " to"), path, errno);
   }
@@ -137,6 +140,7 @@ Status write_file_atomic(const std::string& path, std::string_view bytes, mode_t
     unlink(temporary.c_str());
     return written;
   }
+  failpoint("fs.atomic.renamed");
   return sync_dir(parent_of(path));
 }
 

@@ -67,9 +67,20 @@ Result<bool> Follower::reopen(Progress& progress) {
   return true;
 }
 
+// The owner may leave between its answer to us and this.
+Result<std::unique_ptr<server::Feed>> Follower::open_feed(Progress& progress, bool take_over) {
+  constexpr int kTries = 8;
+  for (int tries = 1;; ++tries) {
+    auto feed = session_->follow(run_, progress.wants_logs());
+    const bool left = !feed.ok() && feed.error().code == Errc::unavailable && !session_->owns();
+    if (!left || !take_over || tries == kTries) return feed;
+    TRY(reopen(progress));
+  }
+}
+
 Result<Followed> Follower::follow(Progress& progress, std::optional<Mono> until, bool take_over) {
   const Clock& clock = system_clock();
-  auto feed = TRY(session_->follow(run_, progress.wants_logs()));
+  auto feed = TRY(open_feed(progress, take_over));
   Mono next_look = clock.mono();
   bool waiting = false;  // something is there, but it is too early to look
   while (true) {
@@ -94,7 +105,7 @@ Result<Followed> Follower::follow(Progress& progress, std::optional<Mono> until,
                   " has left before its end\nhint: carry it on with: pawl watch ", run_.value)};
         }
         TRY(reopen(progress));
-        feed = TRY(session_->follow(run_, progress.wants_logs()));
+        feed = TRY(open_feed(progress, take_over));
         continue;
       }
     }

@@ -36,6 +36,7 @@ class Follower {
 
  private:
   Result<bool> reopen(Progress& progress);
+  Result<std::unique_ptr<server::Feed>> open_feed(Progress& progress, bool take_over);
   void tell_trouble(Progress& progress);
   std::optional<Followed> take_signals(Progress& progress);
 

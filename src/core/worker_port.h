@@ -63,6 +63,7 @@ enum class ReportKind : std::uint8_t {
   failed,     // final: failure_class, message
   released,   // final: given back unharmed (drain); costs no attempt
   cancelled,  // final: a cancel reached every process of it
+  lost,       // final: gone, with whatever held it; says nothing about the task
 };
 
 struct Report {

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -141,7 +142,9 @@ void Engine::Impl::run_loop() {
     if (flight->batch.empty()) {
       loop->settle(std::move(flight), Status{});
     } else if (!more && flight->weight() <= kInlineFlight) {
+      failpoint("engine.commit.begin");
       Status committed = options.store->commit(flight->batch);
+      failpoint("engine.commit.end");
       loop->settle(std::move(flight), committed);
     } else {
       std::lock_guard lock(mutex);
@@ -158,7 +161,9 @@ void Engine::Impl::run_committer() {
     commit_wake.wait(lock, [&] { return committer_stop || (out && !out_done); });
     if (!out || out_done) return;
     lock.unlock();
+    failpoint("engine.commit.handed_over");
     Status status = options.store->commit(out->batch);
+    failpoint("engine.commit.handed_back");
     lock.lock();
     out_status = std::move(status);
     out_done = true;

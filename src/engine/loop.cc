@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/mutant.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -499,6 +500,7 @@ std::unique_ptr<Flight> Loop::take_flight() {
   }
   auto flight = std::move(open_);
   open_ = spare_ ? std::move(spare_) : std::make_unique<Flight>();
+  failpoint("engine.flight.taken");
   if (PAWL_MUTANT(assign_before_commit)) assign(*flight), flight->effects.assignments.clear();
   flight->batch.runs.reserve(flight->touched.size());
   for (RunId id : flight->touched) {

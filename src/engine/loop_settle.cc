@@ -1,6 +1,7 @@
 // After the commit: answers, assignments, events.
 #include <map>
 
+#include "base/failpoint.h"
 #include "base/mutant.h"
 #include "engine/loop.h"
 
@@ -39,7 +40,9 @@ void Loop::settle(std::unique_ptr<Flight> flight, const Status& outcome) {
     auto newest = workflows_in_flight_.find(row.name);
     if (newest->second.id == row.id) workflows_in_flight_.erase(newest);
   }
+  failpoint("engine.settle.begin");
   deliver(*flight);
+  if (!flight->batch.empty()) failpoint("engine.flight.settled");
   if (flight->batch.runs.capacity() <= kSpareRoom) {
     flight->clear();
     spare_ = std::move(flight);
@@ -51,6 +54,7 @@ void Loop::deliver(Flight& flight) {
     call(Status{});
   for (auto& [done, result] : flight.answers)
     done(std::move(result));
+  failpoint("engine.settle.answered");
   auto link_of = [&](WorkerId id) {
     auto w = workers_.find(id);
     return w == workers_.end() ? nullptr : w->second.link;
@@ -64,7 +68,9 @@ void Loop::deliver(Flight& flight) {
   for (const auto& r : flight.effects.refused) {
     if (auto link = link_of(r.worker)) link->refused(r.fence);
   }
+  failpoint("engine.settle.receipts");
   assign(flight);
+  failpoint("engine.settle.assigned");
   for (const auto& c : flight.effects.cancels) {
     if (auto link = link_of(c.worker)) link->cancel(c.fence);
   }

@@ -1,6 +1,7 @@
 // Start-up: open runs are read in steps while the loop already works. Recovery is nothing else.
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/mutant.h"
 #include "base/text.h"
 #include "engine/loop.h"
@@ -33,6 +34,7 @@ Status Loop::start() {
     evict();
     if (images.size() < kScanStep) break;
   }
+  failpoint("engine.start.held_read");
   // A key that was free when the engine died is given on now.
   for (const auto& name : keys_.names())
     give_key(name);
@@ -42,6 +44,7 @@ Status Loop::start() {
 }
 
 void Loop::scan_step() {
+  failpoint("engine.start.scan");
   auto images = store_.scan_open(scan_cursor_, kScanStep, false);
   if (!images.ok()) {
     trouble_reading_ = true;
@@ -60,6 +63,7 @@ void Loop::scan_step() {
   }
   if (images->size() == kScanStep && scan_cursor_ < scan_end_) return;
   scanning_ = false;
+  failpoint("engine.start.scanned");
   // What a worker says it holds and no run knows of is history.
   for (const auto& [run, fences] : held_) {
     for (const auto& [fence, worker] : fences)
@@ -148,6 +152,7 @@ void Loop::reconcile(Entry& entry) {
     // Decided when the first worker says what it holds, and when every run is known again.
     if (!PAWL_MUTANT(orphans_forgotten)) orphans_.insert(run.id);
   } else if (!lost.empty()) {
+    failpoint("engine.start.requeue");
     auto s = core::decide(run, core::Requeue{std::move(lost), true}, ctx_);
     PAWL_ASSERT(s.ok());
   }

@@ -1,6 +1,7 @@
 // Workers: their coming and going, and what they report.
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/mutant.h"
 #include "base/text.h"
 #include "engine/loop.h"
@@ -24,6 +25,7 @@ void Loop::take_join(JoinWorker& j) {
   any_joined_ = true;
   next_worker_id_ = std::max(next_worker_id_, j.worker.value + 1);
   open_->batch.meta.emplace_back("next_worker", str(next_worker_id_));
+  failpoint("engine.worker.joined");
   reconcile_orphans();
   if (scanning_) return;
   for (const core::Fence& f : j.held)
@@ -54,6 +56,7 @@ void Loop::take_reports(TakeReports& r) {
   auto w = workers_.find(r.worker);
   if (w == workers_.end()) return;
   w->second.credits += r.slots;
+  failpoint("engine.reports.begin");
   ctx_.effects = &open_->effects;
   std::uint32_t owed = std::exchange(r.ended, 0);
   std::vector<core::Report> unread;  // their run cannot be read now: they are taken later

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/text.h"
 
 namespace pawl::server {
@@ -106,6 +107,7 @@ void ControlServer::farewell() {
 
 void ControlServer::accept() {
   if (auto fd = accept_own_user(listener_.get())) {
+    failpoint("control.accept");
     callers_.push_back(std::make_unique<Caller>(std::move(fd)));
   }
 }
@@ -124,6 +126,7 @@ bool ControlServer::answer(Caller& caller, const std::string& line) {
   const Json& method = (*request)["method"];
   const Json& params = (*request)["params"];
   auto name = method.is_string() ? method.as_string() : std::string();
+  failpoint("control.asked");
   Json reply = Json::object();
   if (name == "watch") {
     bool logs = params["logs"].is_bool() && params["logs"].as_bool();
@@ -131,9 +134,11 @@ bool ControlServer::answer(Caller& caller, const std::string& line) {
     auto opened = EngineFeed::open(methods_.engine, RunId{id}, logs);
     if (!opened.ok()) return caller.socket.send(error_json(opened.error()).dump());
     caller.feed = std::move(*opened);
+    failpoint("control.watched");
     return caller.socket.send(reply.set("result", Json::object()).dump());
   }
   auto result = methods_.call(name, params);
+  failpoint("control.done");
   if (!result.ok()) return caller.socket.send(error_json(result.error()).dump());
   return caller.socket.send(reply.set("result", std::move(*result)).dump());
 }

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "base/failpoint.h"
 #include "base/fs.h"
 #include "base/text.h"
 #include "worker/worker_testing.h"
@@ -19,7 +20,6 @@
 namespace pawl::worker {
 namespace {
 
-using core::FailureClass;
 using core::ReportKind;
 using core::Stream;
 using ::testing::HasSubstr;
@@ -177,11 +177,27 @@ TEST_F(Adoption, ALiveWorkerSeesItsSpawnerDie) {
   const long escaped = number(port.seen(fence_of(7)).log[0].text);
   kill_spawner();
   const auto& seen = port.wait_for_end(fence_of(7));
-  EXPECT_EQ(seen.last.failure_class, FailureClass::lost);
+  EXPECT_EQ(seen.last.kind, ReportKind::lost);
   EXPECT_FALSE(alive(escaped));
   // The next task has a new one.
   port.submit(shell_task(fence_of(8), "echo again"));
   EXPECT_EQ(port.wait_for_end(fence_of(8)).text(Stream::out), "again\n");
+}
+
+// Killed before it has said a word: no task was with it, so none is lost.
+TEST_F(Adoption, ASpawnerThatDiesAtItsStartIsStartedAgain) {
+  auto counts = FailpointCounts::create(dir / "counts");
+  ASSERT_TRUE(counts.ok());
+  ::setenv("PAWL_FAILPOINT", "spawner.greeted:1", 1);
+  ::setenv("PAWL_FAILPOINT_COUNTS", (dir / "counts").c_str(), 1);
+  open();
+  port.submit(shell_task(fence_of(7), "echo here"));
+  const auto& seen = port.wait_for_end(fence_of(7));
+  ::unsetenv("PAWL_FAILPOINT");
+  ::unsetenv("PAWL_FAILPOINT_COUNTS");
+  EXPECT_GE(counts->of(kFailpointFired), 1u);
+  EXPECT_EQ(seen.last.kind, ReportKind::completed);
+  EXPECT_EQ(seen.text(Stream::out), "here\n");
 }
 
 TEST_F(Adoption, ASecondEngineIsToldWhoIsThere) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/text.h"
 
 namespace pawl::worker {
@@ -179,6 +180,7 @@ void LiveAttempt::soon() {
 void LiveAttempt::flush() {
   owner_.timers().cancel(flush_timer_);
   if (!log_.lines.empty()) {
+    failpoint("worker.log.flush");
     core::LogBatch batch = std::move(log_);
     log_ = core::LogBatch();
     log_bytes_ = 0;

@@ -31,6 +31,7 @@ struct Chunk {
   std::uint32_t size = 0;
   std::string bytes;  // empty where it lies in the file
   std::uint64_t file_at = 0;
+  std::uint32_t crc = 0;  // of the bytes in the file
   bool in_file = false;
 };
 
@@ -87,7 +88,7 @@ class Job {
   void put_line(core::Stream stream, std::string_view text, Time now);
   void close_chunk();
   void encode_header(Writer& w) const;
-  bool put_chunk(std::string& to, const Chunk& chunk);
+  void put_chunk(std::string& to, const Chunk& chunk);
 
   actions::Masker masker_;
   LineSplitter out_lines_, err_lines_;

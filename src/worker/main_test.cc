@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
+#include "base/failpoint.h"
 #include "worker/spawner.h"
 #include "worker/worker_testing.h"
 
@@ -40,6 +42,9 @@ int engine_main(char** argv) {
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], pawl::worker::kSpawnerArgument) == 0) {
+    const char* wanted = std::getenv("PAWL_FAILPOINT");
+    const char* counts = std::getenv("PAWL_FAILPOINT_COUNTS");
+    if (wanted && counts && !pawl::arm_failpoints(wanted, counts).ok()) return 2;
     return pawl::worker::spawner_main(argc, argv);
   }
   if (argc > 3 && std::strcmp(argv[1], "__engine") == 0) return pawl::worker::engine_main(argv);

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "base/failpoint.h"
 #include "base/fs.h"
 #include "base/text.h"
 #include "worker/worker_testing.h"
@@ -107,6 +108,23 @@ TEST_F(ShellTask, FailureClasses) {
   EXPECT_EQ(
       run(R"(echo '{"failure_class": "diverged"}' >> "$PAWL_EVENTS"; exit 1)").last.failure_class,
       FailureClass::diverged);
+}
+
+// Nothing of it has begun, and a retry budget is for what the task does.
+TEST_F(ShellTask, WaitsWhereTheDiskHasNoRoomForItsInput) {
+  worker->drain(Duration(0));
+  worker.reset();
+  ASSERT_TRUE(arm_failpoints("task.file.written:1:error", "").ok());
+  SetUp();
+  const auto& seen = run("true").last;
+  EXPECT_EQ(seen.failure_class, FailureClass::disk_full);
+  EXPECT_TRUE(seen.try_later);
+  EXPECT_FALSE(seen.no_retry);
+  worker->drain(Duration(0));
+  worker.reset();
+  ASSERT_TRUE(arm_failpoints("", "").ok());
+  SetUp();
+  EXPECT_EQ(run("true").last.kind, core::ReportKind::completed);
 }
 
 TEST_F(ShellTask, Environment) {

@@ -19,6 +19,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "worker/orphans.h"
 #include "worker/spawner_core.h"
@@ -51,6 +52,7 @@ bool Spawner::open_house() {
   if (!dir_) return false;
   lock_.reset(::openat(dir_.get(), kSpawnerLock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock_ || ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) return false;
+  failpoint("spawner.start.locked");
   spool_dir_ = str(data_dir_, "/spool");
   if (!make_dirs(spool_dir_, 0700).ok()) return false;
   store_ = store_identity(data_dir_);
@@ -85,6 +87,7 @@ void Spawner::load_spool() {
     const auto name = entry.name.substr(0, entry.name.size() - 4);
     auto job = Job::load(spool_dir_, name);
     if (!job.ok()) continue;  // damaged: the engine learns that nobody holds the attempt
+    failpoint("spawner.spool.loaded");
     kept.insert(name);
     const auto key = (*job)->key;
     jobs_[key] = std::move(*job);
@@ -152,6 +155,7 @@ void Spawner::accept_all() {
 void Spawner::drop(std::uint64_t id) {
   connections_.erase(id);
   if (id != engine_) return;
+  failpoint("spawner.engine_left");
   engine_ = 0;
   settle_launches();
   backlog_.clear();
@@ -185,6 +189,7 @@ bool Spawner::receive(std::uint64_t id, Connection& c, std::string_view payload)
   if (id != engine_) return false;
   if (msg == Msg::attach) {
     c.attached = true;
+    failpoint("spawner.attached");
     for (auto& [key, job] : jobs_) {
       job->rewind();
       give(*job);
@@ -201,6 +206,7 @@ bool Spawner::command(std::string_view payload) {
   if (msg == Msg::spawn) {
     actions::ProcessSpec spec;
     if (!get_spec(r, spec)) return false;
+    failpoint("spawner.spawn.heard");
     waiting_.emplace_back(key, std::move(spec));
     spawn_waiting();
     return true;
@@ -254,6 +260,7 @@ bool Spawner::greet(std::uint64_t id, Connection& c, Reader& r) {
     return false;
   } else {
     c.greeted = true;
+    failpoint("spawner.greeted");
     engine_ = id;
     most_ = most;
     {
@@ -283,11 +290,13 @@ void Spawner::flush(std::uint64_t id) {
 
 // Nobody listens and nothing runs: what was not asked for stays on disk.
 void Spawner::finish() {
+  failpoint("spawner.finish.begin");
   listener_.reset();
   bool saved = true;
   for (auto& [key, job] : jobs_) {
     if (!job->save(spool_dir_).ok()) saved = false;
   }
+  failpoint("spawner.finish.saved");
   // The socket's name stays where something went wrong: the next worker then looks for orphans.
   if (saved && (jobs_.empty() || sync_dir(spool_dir_).ok())) {
     ::unlinkat(dir_.get(), kSpawnerSocket, 0);

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "worker/orphans.h"
@@ -108,11 +109,13 @@ Result<std::vector<HeldProcess>> SpawnerClient::find_once() {
 }
 
 void SpawnerClient::fence_orphans() {
+  failpoint("worker.orphans.begin");
   const auto store = store_identity(options_.data_dir);
   const int left = kill_by_lease(str(store, ':'), std::chrono::seconds(5), *options_.clock);
   if (left > 0) {
     log_warning("processes of an earlier life could not be killed", {{"processes", left}});
   }
+  failpoint("worker.orphans.killed");
   ::unlinkat(dir_.get(), kSpawnerSocket, 0);
 }
 
@@ -129,10 +132,12 @@ Status SpawnerClient::launch_spawner() {
     if (other < 0) return errno_error("duplicate", "a socket", errno);
     theirs.reset(other);
   }
+  failpoint("worker.spawner.launch");
   const pid_t pid = TRY(spawn_it(options_.executable, options_.data_dir, theirs.get()));
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
+  failpoint("worker.spawner.launched");
   in_ = FrameReader();
   out_.clear();
   return Ok{};
@@ -210,30 +215,33 @@ void SpawnerClient::attach() {
 // A spawner to talk to; starts one where there is none.
 bool SpawnerClient::ensure() {
   if (socket_) return true;
-  if (!launch_spawner().ok()) {
-    socket_.reset();
-    return false;
-  }
-  auto held = greet();
-  if (!held.ok()) {
+  // One that is killed while it starts has started nothing; one that was just killed may hold the
+  // lock a moment longer, and keeps the next one out.
+  constexpr int kTries = 3;
+  for (int tries = 0; tries < kTries; ++tries) {
+    auto launched = launch_spawner();
+    auto held = launched.ok() ? greet() : Result<std::vector<HeldProcess>>(launched.error());
+    if (held.ok()) {
+      attach();
+      return true;
+    }
     log_error("no spawner", {{"error", held.error().message}});
     socket_.reset();
-    return false;
   }
-  attach();
-  return true;
+  return false;
 }
 
 ProcessKey SpawnerClient::start(actions::ProcessSpec spec, actions::ProcessEvents* events) {
   const ProcessKey key = next_key_++;
   if (!ensure()) {
-    failed_starts_.emplace_back(events, LaunchError{LaunchStage::fork, EAGAIN});
+    failed_starts_.push_back(events);
     return key;
   }
   processes_[key].events = events;
   Frame frame(out_, Msg::spawn);
   frame->varint(key);
   put_spec(frame.writer(), spec);
+  failpoint("worker.spawn.asked");
   return key;
 }
 
@@ -271,8 +279,8 @@ void SpawnerClient::flush() {
   // Told in the next turn, when start() has returned.
   auto failed = std::move(failed_starts_);
   failed_starts_.clear();
-  for (auto& [events, error] : failed)
-    events->launch_failed(error);
+  for (auto* events : failed)
+    events->vanished();
   if (!socket_ || out_.empty()) return;
   send_some(socket_.get(), out_);
   const bool wants = !out_.empty();
@@ -300,6 +308,7 @@ void SpawnerClient::receive(std::string_view payload) {
   auto* events = it->second.events;
   switch (msg) {
     case Msg::launched:
+      failpoint("worker.spawn.launched");
       events->launched();
       break;
     case Msg::launch_failed: {
@@ -318,6 +327,7 @@ void SpawnerClient::receive(std::string_view payload) {
       exit.status = static_cast<int>(r.zigzag());
       exit.stopped = static_cast<actions::StopReason>(r.u8());
       exit.unconfirmed = r.u8() != 0;
+      failpoint("worker.exited");
       it->second.events = nullptr;
       events->exited(exit);
       break;
@@ -344,6 +354,7 @@ void SpawnerClient::receive_output(Reader& r, ProcessKey key) {
   }
   const auto upto = first + lines.size();
   auto& process = processes_[key];
+  failpoint("worker.output");
   process.events->lines(first, std::move(lines));
   process.unacknowledged += bytes.size();
   if (process.unacknowledged < kAcknowledgeEvery) return;
@@ -359,6 +370,7 @@ void SpawnerClient::lost() {
   socket_.reset();
   out_.clear();
   in_ = FrameReader();
+  failpoint("worker.spawner.lost");
   log_error("the spawner was killed; its tasks are lost");
   UniqueFd lock(::openat(dir_.get(), kSpawnerLock, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (lock) ::flock(lock.get(), LOCK_EX);

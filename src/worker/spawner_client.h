@@ -70,7 +70,7 @@ class SpawnerClient : public actions::ProcessHost {
   bool wants_write_ = false;
   actions::ProcessKey next_key_ = 1;
   std::unordered_map<actions::ProcessKey, Process> processes_;
-  std::vector<std::pair<actions::ProcessEvents*, actions::LaunchError>> failed_starts_;
+  std::vector<actions::ProcessEvents*> failed_starts_;  // no spawner took them
 };
 
 }  // namespace pawl::worker

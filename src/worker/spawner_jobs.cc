@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "worker/launch.h"
 #include "worker/orphans.h"
@@ -35,6 +36,7 @@ void Spawner::spawn_waiting() {
     auto [key, spec] = std::move(waiting_.front());
     waiting_.pop_front();
     auto lease = str("PAWL_LEASE=", lease_of(store_, spec.fence));
+    failpoint("spawner.spawn.begin");
     launching_[key].number = ++launches_;
     ++live_;
     launcher_.add({key, std::move(spec), std::move(lease)});
@@ -84,6 +86,7 @@ void Spawner::launched(Launcher::Done done) {
     frame->zigzag(launched.error.error);
     return;
   }
+  failpoint("spawner.spawn.launched");
   const auto notes = std::move(done.order.spec.notes);
   auto& job = jobs_[key] = std::make_unique<Job>(key, std::move(done.order.spec));
   job->pid = launched.pid;
@@ -108,6 +111,7 @@ void Spawner::launched(Launcher::Done done) {
   }
   for (const auto& payload : launching.deferred)
     command(payload);
+  failpoint("spawner.spawn.told");
 }
 
 void Spawner::stop(Job& job, StopReason reason, Duration kill_after) {
@@ -118,6 +122,7 @@ void Spawner::stop(Job& job, StopReason reason, Duration kill_after) {
     return;
   }
   job.stopped = reason;
+  failpoint("spawner.stop");
   // Where the group is empty its number may soon be somebody else's.
   if (job.leader_ended && ::kill(-job.pid, 0) != 0) return look_at(job);
   ::kill(-job.pid, SIGTERM);
@@ -129,6 +134,7 @@ void Spawner::stop(Job& job, StopReason reason, Duration kill_after) {
 void Spawner::forget(ProcessKey key) {
   auto it = jobs_.find(key);
   if (it == jobs_.end() || !it->second->ended) return;
+  failpoint("spawner.forget");
   // Files are rare: only a job that was spilled or loaded has any.
   if (it->second->bytes_in_file() > 0 || it->second->pid < 0) it->second->remove_files(spool_dir_);
   jobs_.erase(it);
@@ -146,6 +152,7 @@ bool Spawner::read_once(Job& job, Stream stream, UniqueFd& pipe) {
   if (n > 0) {
     const std::string_view data(buffer_.data(), static_cast<std::size_t>(n));
     job.add_output(stream, data, now());
+    failpoint("spawner.output");
     return true;
   }
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
@@ -267,10 +274,12 @@ void Spawner::look_at(Job& job) {
     }
   }
   if (stopping) after_stop(job);
+  failpoint("spawner.ended.begin");
   job.ended = true;
   --live_;
   timed_.erase(&job);
   give(job);
+  failpoint("spawner.ended.told");
 }
 
 // A stop means every process of the task, also one that left its group.

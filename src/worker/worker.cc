@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "actions/shell.h"
+#include "base/failpoint.h"
 #include "base/fs.h"
 #include "base/text.h"
 #include "worker/attempt.h"
@@ -170,6 +171,7 @@ class Worker::Core : public AttemptOwner {
 
 Status Worker::Core::open() {
   auto held = TRY(client_.find());
+  failpoint("worker.start.found");
   adopt(held);
   std::vector<Fence> fences;
   for (const auto& one : held)
@@ -180,6 +182,7 @@ Status Worker::Core::open() {
   info.actions = registry_.names();
   info.labels = options_.labels;
   id_ = port_.join(std::move(info), inbox_, fences);
+  failpoint("worker.start.joined");
   client_.attach();
   const auto taken = static_cast<std::uint32_t>(attempts_.size());
   if (options_.slots > taken) port_.offer(id_, options_.slots - taken);
@@ -202,6 +205,7 @@ void Worker::Core::adopt(const std::vector<actions::HeldProcess>& held) {
     const auto state = actions::decode_shell_state(one.state).value_or(actions::ShellState{});
     auto& placed = attempts_[one.fence] = std::move(attempt);
     ++processes_;
+    failpoint("worker.start.adopt");
     placed->adopt(one, state.attempt_timeout, state.heartbeat_timeout);
   }
 }
@@ -215,6 +219,7 @@ void Worker::Core::run() {
     bury();
     forget_old();
     if (draining_ && attempts_.empty() && settled()) {
+      failpoint("worker.leave");
       port_.leave(id_);
       break;
     }
@@ -242,6 +247,7 @@ const actions::ActionKind* Worker::Core::kind_of(const Assignment& a) {
 }
 
 void Worker::Core::receive(std::vector<Assignment>& batch) {
+  failpoint("worker.claimed");
   for (auto& assignment : batch)
     carry_out(assignment);
   last_def_ = nullptr;  // the workflow may go before the next batch
@@ -343,6 +349,7 @@ void Worker::Core::look_ahead(const LiveAttempt& ended) {
 // -- the engine's other words
 
 void Worker::Core::receive(CancelAttempt& command) {
+  failpoint("worker.cancel");
   if (auto* attempt = find(command.fence)) attempt->stop(StopReason::cancel);
 }
 
@@ -359,7 +366,9 @@ void Worker::Core::receive(RecordAttempts& command) {
   for (const auto& fence : command.fences) {
     auto it = settling_.find(fence);
     if (it == settling_.end()) continue;
+    failpoint("worker.recorded.begin");
     it->second->action()->recorded();
+    failpoint("worker.recorded.done");
     buried_.push_back(std::move(it->second));
     settling_.erase(it);
   }
@@ -373,6 +382,7 @@ void Worker::Core::receive(PoolNews& news) {
 
 void Worker::Core::receive(DrainWorker& command) {
   draining_ = true;
+  failpoint("worker.drain");
   // What waits for its turn has not begun: it can go at once.
   waiting_.clear();
   std::vector<LiveAttempt*> waiting;
@@ -419,7 +429,9 @@ void Worker::Core::flush_reports() {
   }
   std::vector<Report> batch;
   batch.swap(reports_);
+  failpoint("worker.report.begin");
   port_.report(id_, std::move(batch), freed);
+  failpoint("worker.report.done");
 }
 
 void Worker::Core::forget_old() {

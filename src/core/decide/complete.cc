@@ -93,6 +93,9 @@ Status decide(Run& run, const Complete& c, Context& ctx) {
                      {r.failure_class == FailureClass::none ? FailureClass::user : r.failure_class,
                       r.message, r.exit_code, r.no_retry, r.try_later});
       break;
+    case ReportKind::lost:
+      d.lose_attempt(t);
+      break;
     case ReportKind::released:
       if (row.cancel_asked && !PAWL_MUTANT(release_after_cancel)) {
         d.move(t, TaskState::cancelled, Reason::cancelled);

@@ -53,6 +53,18 @@ TEST(Lost, ARuleForItHolds) {
   EXPECT_EQ(r.extra("a").failure, FailureClass::lost);
 }
 
+// The engine is alive and hears of it from the worker: that makes no difference to the task.
+TEST(Lost, ReportedByTheWorkerItIsTheSame) {
+  TestRun r("tasks: {a: {action: noop, retry: {max_attempts: 1}}}");
+  r.start();
+  r.claim();
+  EXPECT_TRUE(r.report(r.report_of("a", ReportKind::lost), WorkerId(1)).ok());
+  EXPECT_EQ(r.reasons(), "a=queued(lost)");
+  EXPECT_EQ(r.row("a").failures, 0);
+  r.claim();
+  EXPECT_EQ(r.row("a").attempt, 2u);
+}
+
 TEST(Requeue, TakesOnlyLiveAttempts) {
   TestRun r("tasks: {a: {action: noop}, b: {action: noop}}");
   r.start();

@@ -1,5 +1,6 @@
 #include "store/sqlite/connection.h"
 
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "store/sqlite/page_sum_vfs.h"
 
@@ -88,12 +89,14 @@ Checkpointer::Checkpointer(Db& db) : db_(db) { sqlite3_wal_hook(db.handle(), on_
 
 Status Checkpointer::step(int min_pages) {
   if (pages_ < min_pages) return {};
+  failpoint("store.checkpoint.begin");
   int in_wal = 0, moved = 0;
   int code =
       sqlite3_wal_checkpoint_v2(db_.handle(), "main", SQLITE_CHECKPOINT_PASSIVE, &in_wal, &moved);
   if (code != SQLITE_OK && code != SQLITE_BUSY) return db_.error("checkpoint");
   // Where a reader holds the WAL's start, pages stay: do not try again before as many have come.
   pages_ = in_wal > moved ? in_wal - moved : 0;
+  failpoint("store.checkpoint.done");
   return {};
 }
 

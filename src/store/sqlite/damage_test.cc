@@ -193,6 +193,37 @@ TEST(Damage, CutFiles) {
   }
 }
 
+// In the middle of a page: SQLite by itself would take zeroes for the rest, and find fewer rows.
+TEST(Damage, LogsCutWithinAPage) {
+  TestDirectory dir;
+  {
+    auto store = open_sqlite({.directory = dir.file("live")});
+    ASSERT_TRUE(store.ok());
+    for (std::int64_t id = 1; id <= 40; ++id) {
+      Batch batch = batch_of({new_run(id)});
+      if (id > 1) batch.logs = {log_chunk(id - 1, 0, 1, 0, 5)};
+      must_commit(**store, batch);
+    }
+  }
+  const auto size = std::filesystem::file_size(dir.file("live/logs.db"));
+  for (std::size_t cut = 300; cut + 4096 < size; cut += 900) {
+    SCOPED_TRACE(cut);
+    std::filesystem::remove_all(dir.file("try"));
+    std::filesystem::copy(dir.file("live"), dir.file("try"));
+    std::filesystem::resize_file(dir.file("try/logs.db"), size - cut);
+    auto store = open_sqlite({.directory = dir.file("try")});
+    ASSERT_TRUE(store.ok());
+    for (std::int64_t id = 1; id < 40; ++id) {
+      auto read = (*store)->read_logs({.run = RunId(id)});
+      if (read.ok()) {
+        EXPECT_EQ(flat(*read), flat({log_chunk(id, 0, 1, 0, 5)})) << "run " << id;
+      } else {
+        EXPECT_EQ(to_string(read.error().code), std::string("corrupt"));
+      }
+    }
+  }
+}
+
 TEST(Damage, GarbageAndMissingFiles) {
   TestDirectory dir;
   make_store(dir.path(), true);

@@ -3,8 +3,10 @@
 #include <sys/stat.h>
 
 #include "base/codec.h"
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "store/sqlite/row.h"
+#include "store/sqlite/wal_check.h"
 
 namespace pawl::store::sqlite {
 
@@ -101,9 +103,22 @@ bool LogStore::exists() const {
 
 Status LogStore::open() {
   if (db_) return {};
+  TRY(sound_);
   db_ = TRY(open_writer(options_, kLogsSchema));
   checkpointer_ = std::make_unique<Checkpointer>(*db_);
   return {};
+}
+
+Status LogStore::mend() {
+  if (!options_.vfs) sound_ = check_wal(options_.path + "-wal");
+  TRY(sound_);
+  auto* vfs = sqlite3_vfs_find(options_.vfs);
+  int there = 0;
+  const auto journal = options_.path + "-journal";
+  if (!vfs || vfs->xAccess(vfs, journal.c_str(), SQLITE_ACCESS_EXISTS, &there) != SQLITE_OK) {
+    return {};
+  }
+  return there ? open() : Status{};
 }
 
 Status LogStore::append(const std::vector<LogChunk>& chunks) {
@@ -112,11 +127,15 @@ Status LogStore::append(const std::vector<LogChunk>& chunks) {
     return Error{Errc::io, str("cannot write ", options_.path,
                                ": its disk failed to store earlier lines; restart Pawl")};
   }
+  failpoint("log.append.begin");
   TRY(checkpointer_->step(kCheckpointPages));
   auto transaction = TRY(Transaction::begin(*db_, Transaction::Kind::write));
   for (const auto& chunk : chunks)
     TRY(append_one(chunk));
-  return transaction.commit();
+  failpoint("log.append.written");
+  TRY(transaction.commit());
+  failpoint("log.append.done");
+  return {};
 }
 
 Result<std::uint64_t> LogStore::next_line(const LogChunk& chunk) {
@@ -237,6 +256,7 @@ Status LogStore::remove_runs(const std::vector<RunId>& runs) {
 }
 
 Result<std::vector<LogChunk>> LogStore::read(const LogQuery& query) {
+  TRY(sound_);
   if (!exists()) return std::vector<LogChunk>{};
   auto read = read_on(readers_, [&](Db& db) -> Result<std::vector<LogChunk>> {
     bool any_task = query.task == kNoTask;
@@ -273,6 +293,7 @@ Result<std::vector<LogChunk>> LogStore::read(const LogQuery& query) {
 
 Status LogStore::check(const std::function<Result<bool>(RunId)>& run_exists,
                        std::vector<std::string>& findings) {
+  TRY(sound_);
   if (!exists()) return {};
   auto checked = read_on(readers_, [&](Db& db) -> Status {
     auto sound = TRY(db.text("PRAGMA integrity_check(10)"));

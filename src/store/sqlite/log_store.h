@@ -27,6 +27,10 @@ class LogStore {
   explicit LogStore(FileOptions options);
   ~LogStore() { readers_.close_idle(); }
 
+  // For the directory's owner, before anybody reads. A WAL that is damaged is refused from now on.
+  // The journal of one who died, or whose disk failed, while the file was made is played back:
+  // readers cannot.
+  Status mend();
   // Durable when it returns. Lines that are there already are dropped. One writer at a time.
   Status append(const std::vector<LogChunk>& chunks);
   Status remove_runs(const std::vector<RunId>& runs);
@@ -59,6 +63,7 @@ class LogStore {
 
   FileOptions options_;
   Readers readers_;
+  Status sound_;            // or why nothing of it can be trusted
   std::unique_ptr<Db> db_;  // null until the first append
   std::unique_ptr<Checkpointer> checkpointer_;
   std::map<AttemptKey, Tail> tails_;

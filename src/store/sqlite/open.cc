@@ -7,6 +7,7 @@
 
 #include <cstdio>
 
+#include "base/failpoint.h"
 #include "base/fs.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -56,25 +57,30 @@ Status SqliteStore::create_file() {
   for (const char* suffix : {"", "-wal", "-shm"})
     TRY(remove_tree(fresh.path + suffix));
   {
+    failpoint("store.create.begin");
     auto db = TRY(open_writer(fresh, kMainSchema));
     TRY(put_id(*db));
     // Closing would move the WAL into the file too, but cannot report.
     auto busy = TRY(db->integer("PRAGMA wal_checkpoint(TRUNCATE)"));
     if (busy != 0) return Error{Errc::in_use, str("cannot create ", fresh.path, ": it is in use")};
   }
+  failpoint("store.create.filled");
   UniqueFd fd(::open(fresh.path.c_str(), O_RDWR | O_CLOEXEC));
   if (!fd || ::fchmod(fd.get(), 0600) != 0 || ::fsync(fd.get()) != 0) {
     return errno_error("make durable", fresh.path, errno);
   }
+  failpoint("store.create.synced");
   if (std::rename(fresh.path.c_str(), main_.path.c_str()) != 0) {
     return errno_error("rename", fresh.path, errno);
   }
+  failpoint("store.create.renamed");
   return sync_dir(options_.directory);
 }
 
 Status SqliteStore::open_writing() {
   TRY(make_dirs(options_.directory, 0700));
   lock_ = TRY(LockFile::take(options_.directory, options_.owner));
+  failpoint("store.open.locked");
   if (on_real_files()) {
     struct stat info {};
     bool there = ::stat(main_.path.c_str(), &info) == 0;
@@ -94,10 +100,13 @@ Status SqliteStore::open_writing() {
     if (!there) TRY(create_file());
     TRY(check_wal(main_.path + "-wal"));
   }
+  failpoint("store.open.checked");
   auto db = TRY(open_writer(main_, kMainSchema));
   TRY(put_id(*db));
   writer_ = std::make_unique<Writer>(std::move(db));
   TRY(writer_->runs.prepare());
+  (void)logs_.mend().ok();  // else reading them says what is wrong
+  failpoint("store.open.ready");
   fill_reserve();
   return {};
 }

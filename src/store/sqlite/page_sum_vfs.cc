@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/codec.h"
+#include "base/failpoint.h"
 
 namespace pawl::store::sqlite {
 
@@ -39,20 +40,26 @@ bool all_zero(const char* page) {
 }
 
 int read(sqlite3_file* f, void* into, int bytes, sqlite3_int64 offset) {
+  if (failpoint("store.file.read")) return SQLITE_IOERR_READ;
   int code = below(f)->pMethods->xRead(below(f), into, bytes, offset);
-  if (code != SQLITE_OK || !is_page(f, bytes, offset)) return code;
+  if (!is_page(f, bytes, offset)) return code;
+  // Beyond the file's end SQLite takes zeroes for a page. Where the file ends within the page the
+  // zeroes are the missing part of it, and its sum says so.
+  if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ) return code;
   const auto* page = static_cast<const char*>(into);
   std::uint32_t stored;
   std::memcpy(&stored, page + kBody, 4);
   // A page that was allocated and never written is all zero; SQLite refuses that where it matters.
-  if (stored == sum_of(page, offset) || all_zero(page)) return SQLITE_OK;
+  if (stored == sum_of(page, offset) || all_zero(page)) return code;
   return SQLITE_IOERR_DATA;
 }
 
 int write(sqlite3_file* f, const void* from, int bytes, sqlite3_int64 offset) {
   if (!is_page(f, bytes, offset)) {
+    if (failpoint("store.wal.write")) return SQLITE_IOERR_WRITE;
     return below(f)->pMethods->xWrite(below(f), from, bytes, offset);
   }
+  if (failpoint("store.page.write")) return SQLITE_IOERR_WRITE;
   char page[kPageBytes];
   std::memcpy(page, from, kBody);
   auto sum = sum_of(page, offset);
@@ -62,9 +69,13 @@ int write(sqlite3_file* f, const void* from, int bytes, sqlite3_int64 offset) {
 
 int close(sqlite3_file* f) { return below(f)->pMethods->xClose(below(f)); }
 int truncate(sqlite3_file* f, sqlite3_int64 n) {
+  if (failpoint("store.file.truncate")) return SQLITE_IOERR_TRUNCATE;
   return below(f)->pMethods->xTruncate(below(f), n);
 }
-int sync(sqlite3_file* f, int flags) { return below(f)->pMethods->xSync(below(f), flags); }
+int sync(sqlite3_file* f, int flags) {
+  if (failpoint("store.file.sync")) return SQLITE_IOERR_FSYNC;
+  return below(f)->pMethods->xSync(below(f), flags);
+}
 int size(sqlite3_file* f, sqlite3_int64* n) { return below(f)->pMethods->xFileSize(below(f), n); }
 int lock(sqlite3_file* f, int level) { return below(f)->pMethods->xLock(below(f), level); }
 int unlock(sqlite3_file* f, int level) { return below(f)->pMethods->xUnlock(below(f), level); }
@@ -97,6 +108,7 @@ sqlite3_vfs* below(sqlite3_vfs* vfs) { return static_cast<sqlite3_vfs*>(vfs->pAp
 int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* f, int flags, int* out_flags) {
   auto* file = reinterpret_cast<File*>(f);
   file->base.pMethods = nullptr;
+  if (failpoint("store.file.open")) return SQLITE_CANTOPEN;
   file->sums = (flags & SQLITE_OPEN_MAIN_DB) != 0;
   int code = below(vfs)->xOpen(below(vfs), name, below(f), flags, out_flags);
   if (code == SQLITE_OK) file->base.pMethods = &kMethods;

@@ -390,6 +390,19 @@ std::int64_t PowerlossDisk::operations() const { return impl_->operations; }
 
 void PowerlossDisk::lie_about_sync(bool lie) { impl_->lying = lie; }
 
+void PowerlossDisk::format(std::uint64_t seed) {
+  auto& disk = *impl_;
+  for (const auto& [name, node] : disk.files)
+    PAWL_ASSERT(node->handles == 0);
+  disk.files.clear();
+  disk.deleted.clear();
+  disk.unlinked.clear();
+  disk.random = Random(seed);
+  disk.budget = -1;
+  disk.operations = 0;
+  disk.gone = disk.lying = false;
+}
+
 void PowerlossDisk::crash() {
   auto& disk = *impl_;
   for (auto& [name, node] : disk.deleted) {

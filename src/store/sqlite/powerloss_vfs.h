@@ -29,6 +29,9 @@ class PowerlossDisk {
   std::int64_t operations() const;
   // A sync says yes and does nothing.
   void lie_about_sync(bool lie);
+  // An empty disk with new dice, as if just made: a registered name is never given back, so a long
+  // test keeps its disk. REQUIRES: every file is closed.
+  void format(std::uint64_t seed);
   // What was not durable meets its fate; the power is back. REQUIRES: every file is closed.
   void crash();
 

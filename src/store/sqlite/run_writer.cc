@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "store/sqlite/row.h"
 
@@ -80,6 +81,7 @@ void RunWriter::fill_feed(const std::vector<const RunWrite*>& writes, bool with_
 Status RunWriter::insert(const std::vector<const RunWrite*>& writes) {
   fill_feed(writes, true);
   for (const char* sql : {kInsertRuns, kInsertFixed}) {
+    failpoint("store.runs.insert");
     Query q(db_, sql);
     auto done = q.run();
     if (done.ok()) continue;
@@ -93,6 +95,7 @@ Status RunWriter::update(const std::vector<const RunWrite*>& writes) {
   fill_feed(writes, false);
   sqlite3_set_last_insert_rowid(db_.handle(), 0);
   TRY(Query(db_, kUpdateRuns).run());
+  failpoint("store.runs.updated");
   bool inserted = sqlite3_last_insert_rowid(db_.handle()) != 0;
   bool all = sqlite3_changes64(db_.handle()) == static_cast<std::int64_t>(writes.size());
   if (inserted || !all) {
@@ -127,6 +130,7 @@ Error RunWriter::version_conflict(const std::vector<const RunWrite*>& writes) {
 }
 
 Status RunWriter::write_parts(const RunWrite& write) {
+  failpoint("store.runs.parts");
   auto run = write.header.id.value;
   for (const auto& segment : write.segments) {
     Query q(db_,

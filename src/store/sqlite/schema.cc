@@ -1,5 +1,6 @@
 #include "store/sqlite/schema.h"
 
+#include "base/failpoint.h"
 #include "base/text.h"
 
 namespace pawl::store::sqlite {
@@ -138,11 +139,15 @@ Status migrate(Db& db, const Schema& schema) {
   auto version = TRY(schema_version(db, schema));
   for (auto n = static_cast<std::size_t>(version); n < schema.steps.size(); ++n) {
     auto transaction = TRY(Transaction::begin(db, Transaction::Kind::write));
+    failpoint("store.migrate.begun");
     TRY(db.exec(schema.steps[n]));
+    failpoint("store.migrate.tables");
     // Pragmas take no bound values; these are our own constants.
     TRY(db.exec(str("PRAGMA application_id = ", schema.application_id).c_str()));
     TRY(db.exec(str("PRAGMA user_version = ", n + 1).c_str()));
+    failpoint("store.migrate.stamped");
     TRY(transaction.commit());
+    failpoint("store.migrate.done");
   }
   return {};
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/failpoint.h"
 #include "base/fs.h"
 #include "base/text.h"
 #include "store/sqlite/check.h"
@@ -35,6 +36,7 @@ Status SqliteStore::commit(const Batch& batch) {
   std::lock_guard lock(writing_);
   TRY(writable());
   if (batch.empty()) return {};
+  failpoint("store.commit.begin");
   // Between batches: those who waited for the last one have been answered.
   auto moved = writer_->checkpointer.step(kCheckpointPages);
   if (!moved.ok() && writer_->db->fsync_failed()) return failed(std::move(moved).error());
@@ -49,19 +51,25 @@ Status SqliteStore::write(const Batch& batch) {
       batch.runs.empty() && batch.workflows.empty() && batch.keys.empty() && batch.meta.empty();
   if (only_logs && logs_.append(batch.logs).ok()) return {};
   auto transaction = TRY(Transaction::begin(db, Transaction::Kind::write));
+  failpoint("store.commit.begun");
   for (const auto& row : batch.workflows)
     TRY(insert_workflow(db, row));
   TRY(writer_->runs.write(batch.runs));
+  failpoint("store.commit.runs");
   for (const auto& key : batch.keys)
     TRY(insert_key(db, key));
   for (const auto& [name, value] : batch.meta)
     TRY(put_meta(db, name, value));
+  failpoint("store.commit.small_rows");
   // When nothing but the disk can refuse the rest. Whatever keeps lines from being stored, it does
   // not keep runs from going on: a row in their place says so.
   if (!batch.logs.empty() && (only_logs || !logs_.append(batch.logs).ok())) {
     TRY(write_lost(batch.logs));
   }
-  return transaction.commit();
+  failpoint("store.commit.logs");
+  TRY(transaction.commit());
+  failpoint("store.commit.done");
+  return {};
 }
 
 Status SqliteStore::write_lost(const std::vector<LogChunk>& chunks) {
@@ -116,6 +124,7 @@ void SqliteStore::fill_reserve() {
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (fd && posix_fallocate(fd.get(), 0, kReserveBytes) == 0) {
     reserve_missing_ = false;
+    failpoint("store.reserve.filled");
   } else {
     (void)::unlink(path.c_str());
   }
@@ -131,11 +140,15 @@ Result<std::uint32_t> SqliteStore::purge(Time now, const Retention& retention) {
       std::vector<RunId> ids;
       for (const auto& header : chosen)
         ids.push_back(header.id);
+      failpoint("store.purge.chosen");
       TRY(logs_.remove_runs(ids));  // first: a crash between leaves a run without logs, no orphans
       auto transaction = TRY(Transaction::begin(db, Transaction::Kind::write));
+      failpoint("store.purge.logs_gone");
       TRY(writer_->purge.remove(chosen));
+      failpoint("store.purge.rows_gone");
       TRY(writer_->runs.marks().removed(chosen));
       TRY(transaction.commit());
+      failpoint("store.purge.done");
     }
     writer_->purge.stepped(chosen, retention);
     return static_cast<std::uint32_t>(chosen.size());
@@ -153,7 +166,9 @@ Status SqliteStore::idle() {
   auto step = [&]() -> Status {
     auto& db = *writer_->db;
     if (TRY(db.integer("PRAGMA freelist_count")) > 256) {
+      failpoint("store.vacuum.begin");
       TRY(db.exec("PRAGMA incremental_vacuum(256)"));
+      failpoint("store.vacuum.done");
     }
     return writer_->checkpointer.step(kIdleCheckpointPages);
   };

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "base/failpoint.h"
 #include "base/fs.h"
 #include "base/text.h"
 #include "store/conformance_testing.h"
@@ -173,6 +174,28 @@ TEST(SqliteStore, MigratesStepByStep) {
   EXPECT_EQ(*sqlite::schema_version(**db, schema(4)), 4);
   EXPECT_EQ(count(**db), 2);
   EXPECT_EQ(sqlite::schema_version(**db, schema(3)).error().code, Errc::newer_version);
+}
+
+// The disk fails at the n-th write while logs.db is made; the next start plays its journal back.
+TEST(SqliteStore, AHalfMadeLogFileIsMendedAtTheNextStart) {
+  for (int n = 1; n <= 6; ++n) {
+    SCOPED_TRACE(n);
+    TestDirectory dir;
+    {
+      auto store = open_at(dir.path());
+      must_commit(*store, batch_of({new_run(1)}));
+      ASSERT_TRUE(arm_failpoints(str("store.page.write:", n, ":fail"), "").ok());
+      Batch lines;
+      lines.logs = {log_chunk(1, 0, 1, 0, 3)};
+      (void)store->commit(lines).ok();
+      store.reset();
+      ASSERT_TRUE(arm_failpoints("", "").ok());
+    }
+    auto store = open_at(dir.path());
+    auto read = store->read_logs({.run = RunId(1)});
+    EXPECT_TRUE(read.ok()) << read.error().message;
+    expect_sound(*store);
+  }
 }
 
 TEST(SqliteStore, UnwritableDirectoryIsRefused) {
