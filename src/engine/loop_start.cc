@@ -148,7 +148,8 @@ void Loop::reconcile(Entry& entry) {
       open_->effects.cancels.push_back({run.rows[f.task].worker, f});
     }
   }
-  if (!lost.empty() && (!any_joined_ || !unread_.empty())) {
+  bool unsure = !any_joined_ || (!unread_.empty() && !PAWL_MUTANT(keys_given_too_soon));
+  if (!lost.empty() && unsure) {
     // Decided when the first worker says what it holds, and when every run is known again.
     if (!PAWL_MUTANT(orphans_forgotten)) orphans_.insert(run.id);
   } else if (!lost.empty()) {

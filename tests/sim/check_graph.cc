@@ -146,6 +146,31 @@ void check_needs(const History& history, const Stores& stores, Problems& problem
   }
 }
 
+namespace {
+
+// When a fan-out ends, what its completed elements did was done for the items of its last opening.
+void check_elements(const Witness& witness, const RunStory& s, const Scene& before,
+                    const core::Event& e, std::map<TaskId, Json>& items, Problems& problems) {
+  if (e.task_state == TaskState::running) {
+    SceneScope scope(witness, s, before, e.task);
+    auto list = s.run->def(e.task).for_each->render(scope);
+    items[e.task] = list.ok() && !scope.unknown() ? *list : Json();
+  }
+  const Json& list = items[e.task];
+  if (!is_final(e.task_state) || before.tasks[e.task] != TaskState::running) return;
+  for (TaskId c : s.inner(e.task)) {
+    if (before.tasks[c] != TaskState::completed || !list.is_array()) continue;
+    const Execution* body = witness.body(s.node, s.run->id, c, before.attempts[c]);
+    auto index = c - s.run->fan_out_of_child(c).first;
+    if (!body || !body->input.is_object() || index >= list.size()) continue;
+    if (body->input["item"] == list[index]) continue;
+    problems.add(str(s.name(c), " completed for item ", body->input["item"].dump().substr(0, 50),
+                     "; its item is ", list[index].dump().substr(0, 50)));
+  }
+}
+
+}  // namespace
+
 void check_inputs(const History& history, const Stores& stores, Problems& problems) {
   Witness witness(history, stores);
   using Key = std::tuple<std::uint32_t, RunId, TaskId, Attempt>;
@@ -153,9 +178,12 @@ void check_inputs(const History& history, const Stores& stores, Problems& proble
   for (const Execution& e : history.executions)
     given.try_emplace({e.node, e.fence.run, e.fence.task, e.fence.attempt}, &e);
   for (const RunStory& s : stores.stories(history)) {
+    std::map<TaskId, Json> items;
     s.replay([&](const Step& step, const Scene& before) {
       const core::Event& e = step.event;
-      if (e.kind != EventKind::task_state || e.task_state != TaskState::running) return;
+      if (e.kind != EventKind::task_state) return;
+      if (s.run->is_fan_out(e.task)) check_elements(witness, s, before, e, items, problems);
+      if (e.task_state != TaskState::running) return;
       if (!s.by_worker(e.task) || s.dead(e.task)) return;
       auto body = given.find({s.node, s.run->id, e.task, e.attempt});
       if (body != given.end()) check_input(witness, s, before, *body->second, problems);

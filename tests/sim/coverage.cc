@@ -14,7 +14,8 @@ std::uint64_t bit_of(const Table& table, State from, State to, core::Cause cause
 }
 
 void follow(const core::Run& run, const std::vector<core::Event>& events, Coverage& c) {
-  core::RunState state = core::RunState::pending;
+  // A run made of an older one begins so; no event says it.
+  auto state = run.source ? core::RunState::recovering : core::RunState::pending;
   std::vector<core::TaskState> tasks(run.task_count(), core::TaskState::pending);
   for (const auto& e : events) {
     if (e.kind == core::EventKind::run_state) {

@@ -173,6 +173,10 @@ void People::command() {
     auto inner = random_.below(1000);
     if (auto run = inner % 2 ? stores_.read(node_.number(), r.run) : nullptr) {
       task = run->path(static_cast<TaskId>(inner / 2 % run->task_count()));
+      // What was skipped will be again, and the run is at its end without any task having run.
+      for (TaskId t = 0; t < run->task_count() && inner % 3 == 0; ++t) {
+        if (run->rows[t].state == TaskState::skipped && !run->is_child(t)) task = run->path(t);
+      }
     }
     if (named || r.kind == RequestKind::recover) r.task = task;
     if (edited && r.kind == RequestKind::approve) {

@@ -4,6 +4,7 @@
 // shift what stays.
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -18,6 +19,8 @@ struct Scenario {
   std::set<std::uint32_t> submits_off, commands_off;
   std::set<std::uint32_t> workflows_off;
   std::uint32_t max_tasks = 1000;  // of a workflow, the first so many
+  // How long faults last. Drawn from what happens where it is not given.
+  std::optional<Duration> faulty_for;
   bool whole() const {
     return kinds_off.empty() && faults_off.empty() && submits_off.empty() && commands_off.empty() &&
            workflows_off.empty() && max_tasks == 1000;

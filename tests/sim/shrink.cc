@@ -17,6 +17,16 @@ class Shrinker {
   Shrinker(const Scenario& scenario, const Verdict& failed) : best_{scenario, failed, 0} {}
 
   Shrunk shrink() {
+    // What is left out must not make the faults last longer.
+    if (best_.verdict.healed_us > 0) {
+      Scenario s = best_.scenario;
+      s.faulty_for = Duration{static_cast<std::int64_t>(best_.verdict.healed_us)};
+      (void)attempt(s);
+      for (int part = 1; part < 8; ++part) {
+        s.faulty_for = Duration{static_cast<std::int64_t>(best_.verdict.healed_us) * part / 8};
+        if (attempt(s)) break;
+      }
+    }
     for (bool smaller = true; smaller && best_.tries < kMostTries;) {
       smaller = submissions() | commands() | workflows() | kinds() | tasks() | single_faults();
     }

@@ -29,6 +29,7 @@ Verdict judge(const Scenario& scenario, std::vector<std::string>* trace) {
   v.effective = world.stage().effective_faults();
   v.steps = world.stage().queue.steps();
   v.simulated_ms = static_cast<std::uint64_t>(world.history().ended.t.count() / 1000);
+  v.healed_us = static_cast<std::uint64_t>(world.history().healed.t.count());
   for (std::uint32_t n = 0; n < world.stores().count(); ++n)
     v.runs += static_cast<std::uint64_t>(world.stores().last_run(n).value);
   v.coverage = coverage_of(world);
@@ -80,7 +81,7 @@ std::string to_line(const Verdict& v) {
   Json j = Json::object();
   j.set("seed", str(v.seed)).set("hash", str(v.hash)).set("transitions", v.transitions);
   j.set("effective", v.effective).set("steps", v.steps).set("runs", v.runs);
-  j.set("ms", v.simulated_ms).set("task_moves", v.coverage.task_moves);
+  j.set("ms", v.simulated_ms).set("healed", v.healed_us).set("task_moves", v.coverage.task_moves);
   j.set("run_moves", v.coverage.run_moves).set("faults", v.coverage.faults);
   j.set("features", v.coverage.features).set("check", v.check);
   Json problems = Json::array();
@@ -101,6 +102,7 @@ Verdict verdict_of(const std::string& line) {
   v.steps = number_at(*j, "steps");
   v.runs = number_at(*j, "runs");
   v.simulated_ms = number_at(*j, "ms");
+  v.healed_us = number_at(*j, "healed");
   v.coverage = {number_at(*j, "task_moves"), number_at(*j, "run_moves"), number_at(*j, "faults"),
                 number_at(*j, "features")};
   v.check = (*j)["check"].as_string();

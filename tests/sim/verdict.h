@@ -12,7 +12,7 @@ namespace pawl::sim {
 struct Verdict {
   std::uint64_t seed = 0, hash = 0;
   std::uint64_t transitions = 0, effective = 0, steps = 0, runs = 0;
-  std::uint64_t simulated_ms = 0;
+  std::uint64_t simulated_ms = 0, healed_us = 0;
   Coverage coverage;
   std::string check;                  // the first that failed; "" passed; "died", "hung"
   std::vector<std::string> problems;  // one line each

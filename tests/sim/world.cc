@@ -93,6 +93,7 @@ std::uint64_t World::features() const {
 
 bool World::enough() const {
   Duration now = stage_.now();
+  if (stage_.scenario.faulty_for) return now >= *stage_.scenario.faulty_for;
   if (now >= kMostFaulty) return true;
   if (now < kLeastFaulty || stage_.effective_faults() < kLeastFaults) return false;
   return transitions() >= kLeastTransitions;

@@ -197,8 +197,8 @@ void Decider::expand(TaskId t) {
   for (std::uint32_t i = 0; i < count; ++i) {
     TaskId c = f->first + i;
     // A reopened fan-out keeps the elements that completed, as long as they are the same.
-    bool same = old[i] == (*items)[i] || PAWL_MUTANT(element_kept);
-    if (!fresh && is_final(row(c).state) && !same) reset(c);
+    bool same = fresh || old[i] == (*items)[i] || PAWL_MUTANT(element_kept);
+    if (is_final(row(c).state) && !same) reset(c);
     waits += !is_final(row(c).state);
   }
   run_.rows[t].waits = waits;
