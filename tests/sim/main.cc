@@ -4,7 +4,7 @@
 //   pawl_sim --seed X                           repeats one exactly; a failing one is cut down
 //   pawl_sim --seed X --trace                   ... and prints everything that happened
 //
-// Ends with 1 where a seed failed. A batch of 200 seeds or more fails also where something of the
+// Ends with 1 where a seed failed. A batch of 1,000 seeds or more fails also where something of the
 // tables, the faults or the workload was never taken. Every 50th seed is run twice.
 #include <unistd.h>
 
@@ -22,7 +22,7 @@
 namespace pawl::sim {
 namespace {
 
-constexpr std::uint64_t kCoveringBatch = 200, kTwiceEvery = 50;
+constexpr std::uint64_t kCoveringBatch = 1000, kTwiceEvery = 50;
 constexpr std::size_t kStories = 3;
 constexpr const char* kFolder = "build/sim";
 
