@@ -1,5 +1,7 @@
 #include "base/mutant.h"
 
+#include <gtest/gtest.h>
+
 #include <set>
 #include <string>
 
