@@ -2,7 +2,7 @@
 """The house rules that a compiler does not know. Run by `make tidy`, the gate and the commit hook.
 
     tools/tidy.py [FILE...]      check these files, or every file that git knows
-    tools/tidy.py --headers      each header compiles alone, with both compilers
+    tools/tidy.py --headers      each header compiles alone
     tools/tidy.py --clang-tidy   clang-tidy over core, store and engine
     tools/tidy.py --rules        the rules, one a line
 
@@ -386,7 +386,7 @@ def main():
         return 0
     names = [os.path.relpath(Path(f).resolve(), root) for f in args.files] or tree_files(root)
     if args.headers or args.clang_tidy:
-        import tidy_compile  # only here: it needs both compilers
+        import tidy_compile  # only here: it needs compilers
         check = tidy_compile.check_headers if args.headers else tidy_compile.check_clang_tidy
         return check(root, names, args.jobs)
     findings, checked = check_files(root, names)

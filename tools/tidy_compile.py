@@ -11,7 +11,8 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-COMPILERS = ["g++", "clang++-14"]
+# One: clang, without precompiled headers, builds everything that includes them.
+COMPILERS = ["g++"]
 FLAGS = ["-std=gnu++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",
          "-Wno-missing-field-initializers", "-Isrc", "-Iinclude", "-I."]
 CLANG_TIDY = "clang-tidy-14"
@@ -83,7 +84,7 @@ def run_cached(root, kind, work, jobs):
 
 
 def check_headers(root, names, jobs):
-    """Each header compiles as if it were the only #include of a file, with both compilers."""
+    """Each header compiles as if it were the only #include of a file."""
     headers = [name for name in names
                if name.endswith(".h") and name.startswith(("src/", "include/", "bench/", "tests/"))]
     work = []
