@@ -59,6 +59,17 @@ void check_history(const Site& site, const Random& seed, std::int64_t runs,
   }
 }
 
+// A fast disk leaves little time within commits: most kills wait for the next one to begin.
+template <typename InCommit>
+void fall_into_a_commit(const InCommit& in_commit, Random& random) {
+  const auto last = system_clock().mono() + kForACommit;
+  while (!in_commit() && system_clock().mono() < last) {
+  }
+  const auto until = system_clock().mono() + Duration(random.below(kIntoACommit));
+  while (system_clock().mono() < until) {
+  }
+}
+
 void one_kind(Victim victim, std::uint64_t kills, const Options& options, Totals& totals) {
   const auto which = static_cast<std::uint64_t>(victim);
   Random random = Random::stream(options.seed, kVictims[which]);
@@ -85,16 +96,7 @@ void one_kind(Victim victim, std::uint64_t kills, const Options& options, Totals
       return site.counts().of("store.commit.begin") - begun >
              site.counts().of("engine.flight.settled") - settled;
     };
-    // A fast disk leaves little time within commits: most kills wait for the next one to begin, and
-    // fall somewhere into it.
-    if (random.below(4) != 0) {
-      const auto last = system_clock().mono() + kForACommit;
-      while (!in_commit() && system_clock().mono() < last) {
-      }
-      const auto until = system_clock().mono() + Duration(random.below(kIntoACommit));
-      while (system_clock().mono() < until) {
-      }
-    }
+    if (random.below(4) != 0) fall_into_a_commit(in_commit, random);
     if (victim == Victim::spawner) {
       totals.kills += site.kill_spawner();
       continue;
