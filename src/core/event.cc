@@ -17,7 +17,9 @@ bool has_attempt(EventKind k) { return k == EventKind::task_state || k == EventK
 void encode_event(std::string& out, const Event& e, Time& last) {
   Writer w(out);
   w.u8(static_cast<std::uint8_t>(e.kind));
-  w.zigzag((e.time - last).count());
+  // Unsigned here too: what was read from corrupt bytes can be written again.
+  w.zigzag(static_cast<std::int64_t>(static_cast<std::uint64_t>(e.time.time_since_epoch().count()) -
+                                     static_cast<std::uint64_t>(last.time_since_epoch().count())));
   last = e.time;
   if (has_task(e.kind)) w.varint(e.task);
   if (has_attempt(e.kind)) w.varint(e.attempt);

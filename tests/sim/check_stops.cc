@@ -57,7 +57,9 @@ void check_cancelled(const History& history, const Stores& stores, Problems& pro
     });
   }
   // What a cancelled run started is cancelled in the same commit.
-  for (const auto& [s, commit] : cancelled) {
+  for (const auto& one : cancelled) {
+    const auto& s = one.first;  // a lambda of C++20 captures no structured binding in clang
+    const auto commit = one.second;
     for (const RunStory& child : stores.stories(history)) {
       if (child.node != s->node || child.run->parent != s->run->id) continue;
       if (s->in_finally(child.run->parent_task)) continue;

@@ -1,5 +1,7 @@
 // Each checker is quiet about a sound history and complains about one that is not: a test that
 // cannot fail proves nothing.
+#include <gtest/gtest.h>
+
 #include "core/why.h"
 #include "tests/sim/little_world.h"
 

@@ -28,7 +28,11 @@ class Shrinker {
       }
     }
     for (bool smaller = true; smaller && best_.tries < kMostTries;) {
-      smaller = submissions() | commands() | workflows() | kinds() | tasks() | single_faults();
+      smaller = false;
+      for (auto cut : {&Shrinker::submissions, &Shrinker::commands, &Shrinker::workflows,
+                       &Shrinker::kinds, &Shrinker::tasks, &Shrinker::single_faults}) {
+        if ((this->*cut)()) smaller = true;
+      }
     }
     return best_;
   }
