@@ -98,8 +98,8 @@ def check_headers(root, names, jobs):
 
 def check_clang_tidy(root, names, jobs):
     """clang-tidy over the layers where a slip costs most, with the clang preset's flags."""
-    preset = root / "build" / "clang"
-    configured = subprocess.run(["cmake", "--preset", "clang"], cwd=root, stdout=subprocess.PIPE,
+    preset = root / "build" / "asan"
+    configured = subprocess.run(["cmake", "--preset", "asan"], cwd=root, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT)
     if configured.returncode != 0:
         print(configured.stdout.decode(errors="replace"))
