@@ -291,6 +291,11 @@ void EngineFeed::enrich(std::vector<FeedItem>& items) {
       if (wants(item)) item.live = std::make_shared<LiveTask>(live_task(run, item.task));
     }
   });
+  if (!status.ok()) {  // the store cannot be read now: names that are known are given still
+    for (auto& item : items) {
+      if (auto known = paths_.find(item.task); known != paths_.end()) item.path = known->second;
+    }
+  }
   if (!status.ok() || grown.empty()) return;
   known_ += static_cast<std::uint32_t>(grown.size());
   FeedItem item;

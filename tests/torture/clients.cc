@@ -119,7 +119,8 @@ bool Clients::follow(std::int64_t run, const std::string& key) {
       if (item.kind != server::FeedKind::event) continue;
       const auto& e = item.event;
       if (e.kind == core::EventKind::task_state && e.attempt > 0 &&
-          e.task_state == core::TaskState::completed) {
+          e.task_state == core::TaskState::completed &&
+          !item.path.empty()) {  // no name: the disk was not read, and the ledger goes by names
         completions_.told(run, item.path, e.attempt, ledger);
       }
       if (e.kind == core::EventKind::run_state && core::is_final(e.run_state)) {
