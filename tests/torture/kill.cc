@@ -18,7 +18,7 @@ namespace {
 constexpr std::uint32_t kSlots = 6;
 constexpr Millis kToEnd(120'000);
 constexpr Millis kForACommit(20);
-constexpr std::uint64_t kIntoACommit = 100;  // us at most
+constexpr std::uint64_t kIntoACommit = 60;  // us at most
 
 enum class Victim { engine, both, spawner };
 constexpr const char* kVictims[] = {"engine only", "engine and spawner", "spawner only"};
@@ -96,7 +96,7 @@ void one_kind(Victim victim, std::uint64_t kills, const Options& options, Totals
       return site.counts().of("store.commit.begin") - begun >
              site.counts().of("engine.flight.settled") - settled;
     };
-    if (random.below(4) != 0) fall_into_a_commit(in_commit, random);
+    if (random.below(10) != 0) fall_into_a_commit(in_commit, random);
     if (victim == Victim::spawner) {
       totals.kills += site.kill_spawner();
       continue;
