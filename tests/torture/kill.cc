@@ -96,13 +96,13 @@ void one_kind(Victim victim, std::uint64_t kills, const Options& options, Totals
       return site.counts().of("store.commit.begin") - begun >
              site.counts().of("engine.flight.settled") - settled;
     };
-    if (random.below(10) != 0) fall_into_a_commit(in_commit, random);
     if (victim == Victim::spawner) {
       totals.kills += site.kill_spawner();
       continue;
     }
     // The spawner first: else the engine's death would let it save what it holds.
     if (victim == Victim::both) site.kill_spawner();
+    if (random.below(10) != 0) fall_into_a_commit(in_commit, random);
     if (!site.kill_engine()) {
       totals.lives.add(
           str(kVictims[which], ", kill ", i, ": it had ended by itself: ", site.last_words()));
