@@ -141,7 +141,6 @@ class Loop {
   bool dispatch_pass();
   void pass_over(const ReadyLane& lane);
   const ReadyLane* out_of_patience() const;
-  bool yields(const ReadyLane& lane, const ReadyLane& other) const;
   bool claim_front(ReadyLane& lane, WorkerId to, std::uint32_t room);
   void list_lanes(Entry& entry);
   void unlist(Entry& entry, std::uint32_t lane);

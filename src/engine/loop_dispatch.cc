@@ -14,6 +14,16 @@ constexpr std::uint32_t kPatience = 16;
 
 bool later(const std::pair<Time, RunId>& a, const std::pair<Time, RunId>& b) { return a > b; }
 
+// Whether `lane` should leave a resource to `other`: both want it, and it comes no earlier.
+bool yields(const ReadyLane& lane, const ReadyLane& other) {
+  if (lane.key.priority > other.key.priority) return false;
+  for (const auto& mine : lane.key.resources) {
+    for (const auto& theirs : other.key.resources)
+      if (mine.name == theirs.name && mine.amount > 0 && theirs.amount > 0) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool Loop::Worker::serves(const std::string& queue) const {
@@ -136,16 +146,6 @@ const ReadyLane* Loop::out_of_patience() const {
       if (worker.serves(lane->key.queue)) return lane;
   }
   return nullptr;
-}
-
-// Whether `lane` should leave a resource to `other`: both want it, and it comes no earlier.
-bool Loop::yields(const ReadyLane& lane, const ReadyLane& other) const {
-  if (lane.key.priority > other.key.priority) return false;
-  for (const auto& mine : lane.key.resources) {
-    for (const auto& theirs : other.key.resources)
-      if (mine.name == theirs.name && mine.amount > 0 && theirs.amount > 0) return true;
-  }
-  return false;
 }
 
 // Gives tasks of the lane's first run to the worker. Returns whether more happened than that.

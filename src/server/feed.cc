@@ -274,12 +274,12 @@ void EngineFeed::enrich(std::vector<FeedItem>& items) {
     if (item.task == kNoTask) continue;
     look |= wants(item) || item.task >= known_ || !paths_.contains(item.task);
   }
-  if (!look) {
+  auto name_what_is_known = [&] {
     for (auto& item : items) {
-      if (item.task != kNoTask) item.path = paths_[item.task];
+      if (auto known = paths_.find(item.task); known != paths_.end()) item.path = known->second;
     }
-    return;
-  }
+  };
+  if (!look) return name_what_is_known();
   std::string grown;
   auto status = engine_.inspect(run_, [&](const core::Run& run) {
     if (run.task_count() > known_) grown = letters(run, known_, true);
@@ -291,12 +291,8 @@ void EngineFeed::enrich(std::vector<FeedItem>& items) {
       if (wants(item)) item.live = std::make_shared<LiveTask>(live_task(run, item.task));
     }
   });
-  if (!status.ok()) {  // the store cannot be read now: names that are known are given still
-    for (auto& item : items) {
-      if (auto known = paths_.find(item.task); known != paths_.end()) item.path = known->second;
-    }
-  }
-  if (!status.ok() || grown.empty()) return;
+  if (!status.ok()) return name_what_is_known();  // the store cannot be read now
+  if (grown.empty()) return;
   known_ += static_cast<std::uint32_t>(grown.size());
   FeedItem item;
   item.kind = FeedKind::grown;

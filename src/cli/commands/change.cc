@@ -86,13 +86,14 @@ Result<Json> form_answer(const Ask& ask, Session& session, RunId run) {
   Status read = Ok{};
   TRY(session.inspect(run, [&](const core::Run& r) {
     const auto task = ask.args.arg("TASK");
+    const core::TaskDef* gate = nullptr;
+    for (TaskId t = 0; t < r.task_count(); ++t) {
+      if (r.def(t).executor != core::Executor::gate) continue;
+      const bool named = task ? r.path(t) == *task : r.rows[t].state == core::TaskState::waiting;
+      if (named) gate = &r.def(t);
+    }
+    if (!gate) return;
     for (const auto& [name, text] : ask.args.pairs("input")) {
-      const core::TaskDef* gate = nullptr;
-      for (TaskId t = 0; t < r.task_count(); ++t) {
-        const bool named = task ? r.path(t) == *task : r.rows[t].state == core::TaskState::waiting;
-        if (named && r.def(t).executor == core::Executor::gate) gate = &r.def(t);
-      }
-      if (!gate) continue;
       auto value = gate->form.empty() ? Result<Json>(Json(text))
                                       : core::read_form_field(gate->form, name, text);
       if (value.ok()) {
