@@ -74,6 +74,7 @@ struct ListOptions {
 // Ends a subscription when it goes.
 class PAWL_API Subscription {
  public:
+  struct Impl;  // the library's own
   Subscription() = default;
   Subscription(Subscription&&) noexcept = default;
   Subscription& operator=(Subscription&&) noexcept = default;
@@ -83,13 +84,13 @@ class PAWL_API Subscription {
 
  private:
   friend class Orchestrator;
-  struct Impl;
   std::shared_ptr<Impl> impl_;
 };
 
 // The engine, embedded.
 class PAWL_API Orchestrator {
  public:
+  struct Impl;  // the library's own
   // Opens the directory; what an earlier process left running goes on as soon as its workflow is
   // defined. Errors: in_use (with who), newer_version, corrupt, io, disk_full, invalid.
   static Result<std::unique_ptr<Orchestrator>> open(Options options);
@@ -156,7 +157,6 @@ class PAWL_API Orchestrator {
 
  private:
   friend struct OrchestratorAccess;
-  struct Impl;
   explicit Orchestrator(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;
 };

@@ -37,6 +37,7 @@ enum class Stop : unsigned char {
 // One attempt of one step, as its handler sees it.
 class PAWL_API Step {
  public:
+  struct Impl;  // the library's own
   Step(const Step&) = delete;
   Step& operator=(const Step&) = delete;
 
@@ -103,7 +104,6 @@ class PAWL_API Step {
 
  private:
   friend struct StepAccess;
-  struct Impl;
   explicit Step(Impl* impl) : impl_(impl) {}
   Impl* impl_;
 };

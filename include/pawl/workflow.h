@@ -31,6 +31,7 @@ struct Problem {
 // One step of a workflow that is being defined. What is not set keeps the default named here.
 class PAWL_API StepSpec {
  public:
+  struct Impl;  // the library's own
   StepSpec(const StepSpec&) = delete;
   StepSpec& operator=(const StepSpec&) = delete;
 
@@ -82,7 +83,6 @@ class PAWL_API StepSpec {
 
  private:
   friend struct WorkflowAccess;
-  struct Impl;
   explicit StepSpec(std::unique_ptr<Impl> impl);
   ~StepSpec();
   friend struct std::default_delete<StepSpec>;
@@ -92,6 +92,7 @@ class PAWL_API StepSpec {
 // A definition: built in code, or read from a workflow file.
 class PAWL_API Workflow {
  public:
+  struct Impl;  // the library's own
   // `name`: up to 50 of a-z, 0-9, _ and -. `version`: 1, 2, ...: grows when the steps change.
   explicit Workflow(std::string name, int version = 1);
   Workflow(Workflow&&) noexcept;
@@ -132,7 +133,6 @@ class PAWL_API Workflow {
  private:
   friend struct WorkflowAccess;
   StepSpec& add(std::string name, Handler handler);
-  struct Impl;
   explicit Workflow(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
