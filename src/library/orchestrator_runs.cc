@@ -1,5 +1,4 @@
 // Runs: making them, moving them, looking at them.
-#define PAWL_INSIDE
 #include <algorithm>
 
 #include "base/text.h"
