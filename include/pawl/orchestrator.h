@@ -109,6 +109,11 @@ class PAWL_API Orchestrator {
   Status start(RunId run);
   // create() and start() in one.
   Result<RunId> start(const std::string& workflow, Value input = {}, RunOptions options = {});
+  // Starts a run for each input, all acknowledged by the same writes to the disk: much faster than
+  // one by one. Returns their numbers in the order of the inputs. Where one is refused, the others
+  // are started all the same, and its place holds 0; where all are, the error of the first.
+  Result<std::vector<RunId>> start_many(const std::string& workflow, std::vector<Value> inputs,
+                                        RunOptions options = {});
   // Starts a run and waits for its end. A run that failed is a RunInfo too: look at its state.
   // Waits for ever where a handler is missing: see wait() for a bound.
   Result<RunInfo> execute(const std::string& workflow, Value input = {}, RunOptions options = {});

@@ -1,5 +1,4 @@
 // adapter: a route may throw; that is answered with 500. App: workflows, actions, routes.
-#define PAWL_INSIDE
 #include <algorithm>
 
 #include "base/text.h"

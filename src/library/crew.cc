@@ -1,5 +1,4 @@
 // adapter: handlers may throw. The crew's threads: taking attempts, carrying them out, reporting.
-#define PAWL_INSIDE
 #include "library/crew.h"
 
 #include <cxxabi.h>
@@ -116,20 +115,12 @@ std::uint32_t Crew::wanted() const {
 
 void Crew::take(const std::shared_ptr<Link>& link, std::vector<core::Assignment> batch) {
   Lock lock(mutex_);
-  if (halted_) return;
+  if (halted_ || closing_) return;
   for (core::Assignment& a : batch) {
-    if (closing_) {
-      core::Report back;
-      back.fence = a.fence;
-      back.kind = core::ReportKind::released;
-      put(link, std::move(back));
-      continue;
-    }
     Job job{std::move(a), link, link->set, nullptr};
     job.handler = link->find(job.assignment);
     queue_.push_back(std::move(job));
   }
-  if (closing_) return flush(lock);
   auto wake = std::min<std::size_t>(queue_.size(), sleeping_);
   lock.unlock();
   for (std::size_t i = 0; i < wake; ++i)
@@ -182,7 +173,8 @@ void Crew::end(Slot& slot, core::Report report, Mono began, Mono at) {
   auto took = static_cast<double>((at - began).count());
   mean_us_ += (took - mean_us_) * (took < mean_us_ ? 0.05 : 0.01);
   slot.busy = false;
-  put(std::move(slot.link), std::move(report));
+  if (report.kind != core::ReportKind::released) put(slot.link, std::move(report));
+  slot.link.reset();
 }
 
 void Crew::put(std::shared_ptr<Link> link, core::Report report) {

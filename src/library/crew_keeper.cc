@@ -1,5 +1,4 @@
 // The crew's keeper: timeouts, heartbeats, handlers that do not return; and how a crew ends.
-#define PAWL_INSIDE
 #include <pthread.h>
 
 #include <algorithm>
@@ -89,8 +88,7 @@ void Crew::give_up(Lock& lock, const std::shared_ptr<Slot>& slot) {
       break;
     case Stop::none:
     case Stop::closing:
-      r.kind = core::ReportKind::released;
-      break;
+      return;  // leaving gives it back
   }
   put(s.link, std::move(r));
   if (closing_) return;
@@ -102,12 +100,8 @@ void Crew::leave() {
   Lock lock(mutex_);
   if (closing_ || halted_) return;
   closing_ = true;
-  for (Job& job : queue_) {
-    core::Report r;
-    r.fence = job.assignment.fence;
-    r.kind = core::ReportKind::released;
-    put(job.link, std::move(r));
-  }
+  // What is not begun, or does not end, is given back by leaving: reported as released it would be
+  // handed out again at once, to us.
   queue_.clear();
   for (const auto& slot : slots_)
     if (slot->busy) ask_to_stop(*slot, Stop::closing, now());

@@ -1,5 +1,4 @@
 // A definition in code as a workflow file.
-#define PAWL_INSIDE
 #include "library/definition.h"
 
 #include "base/sha256.h"

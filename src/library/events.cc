@@ -1,5 +1,4 @@
 // adapter: a listener may throw; that is written to the log, and the next one is told.
-#define PAWL_INSIDE
 #include "library/events.h"
 
 #include <pthread.h>

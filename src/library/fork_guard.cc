@@ -1,4 +1,3 @@
-#define PAWL_INSIDE
 #include "library/fork_guard.h"
 
 #include <pthread.h>

@@ -2,10 +2,13 @@
 // The public headers as Pawl's own sources read them, and the way between their types and ours.
 //
 // Both sides have a Status, a Result and a RunId. Here the public ones are pawl::v1::Status and so
-// on, in a plain namespace (PAWL_INSIDE), so that no name is found twice. Include this first.
+// on, in a plain namespace (PAWL_INSIDE), so that no name is found twice.
 
 #ifndef PAWL_INSIDE
+#ifdef PAWL_V1
 #error "include library/inside.h before any public header"
+#endif
+#define PAWL_INSIDE
 #endif
 
 #include "base/json.h"

@@ -1,5 +1,4 @@
 // Opening a directory, defining workflows in it, leaving it.
-#define PAWL_INSIDE
 #include <unistd.h>
 
 #include <algorithm>

@@ -46,6 +46,12 @@ struct Orchestrator::Impl {
 
   Result<RunId> submit(const std::string& workflow, const Value& input, const RunOptions& options,
                        bool hold);
+  Result<std::vector<RunId>> submit_many(const std::string& workflow,
+                                         const std::vector<Value>& inputs,
+                                         const RunOptions& options);
+  Result<engine::SubmitRequest> request_of(const std::string& workflow, const Value& input,
+                                           const RunOptions& options);
+  bool is_file(const std::string& workflow);
   Result<RunInfo> get(pawl::RunId run, bool with_reasons);
   Result<RunInfo> wait(pawl::RunId run, Millis at_most);
   Result<RunId> recover(pawl::RunId run, const RecoverOptions& options);

@@ -1,5 +1,4 @@
 // Runs: making them, moving them, looking at them.
-#define PAWL_INSIDE
 #include <algorithm>
 
 #include "base/text.h"
@@ -95,8 +94,9 @@ Result<int> Orchestrator::Impl::recoveries(pawl::RunId run) {
   return count;
 }
 
-Result<RunId> Orchestrator::Impl::submit(const std::string& workflow, const Value& input,
-                                         const RunOptions& o, bool hold) {
+Result<engine::SubmitRequest> Orchestrator::Impl::request_of(const std::string& workflow,
+                                                             const Value& input,
+                                                             const RunOptions& o) {
   engine::SubmitRequest request;
   {
     std::lock_guard lock(mutex);
@@ -134,10 +134,62 @@ Result<RunId> Orchestrator::Impl::submit(const std::string& workflow, const Valu
   request.labels = to_json(o.labels);
   request.priority = std::clamp(o.priority, -100, 100);
   request.idempotency_key = to_valid_utf8(o.key);
-  if (hold) request.hold = kCreation;
-  auto run = engine->submit(std::move(request));
+  return request;
+}
+
+Result<RunId> Orchestrator::Impl::submit(const std::string& workflow, const Value& input,
+                                         const RunOptions& o, bool hold) {
+  auto request = request_of(workflow, input, o);
+  if (!request.ok()) return request.status();
+  if (hold) request->hold = kCreation;
+  auto run = engine->submit(*std::move(request));
   if (!run.ok()) return to_status(run.error());
   return run->value;
+}
+
+Result<std::vector<RunId>> Orchestrator::Impl::submit_many(const std::string& workflow,
+                                                           const std::vector<Value>& inputs,
+                                                           const RunOptions& o) {
+  if (inputs.empty()) return std::vector<RunId>();
+  if (!o.key.empty() && inputs.size() > 1) {
+    return {Code::invalid, "start_many: one key cannot stand for several runs"};
+  }
+  auto request = request_of(workflow, inputs[0], o);
+  if (!request.ok()) return request.status();
+  auto wrap = [&, in_code = request->inputs.find(kRunInput) != nullptr &&
+                            !is_file(workflow)](const Value& v) {
+    return in_code ? Json::object({{kRunInput, to_json(v)}}) : to_json(v);
+  };
+  struct Answers {
+    std::mutex mutex;
+    std::condition_variable all;
+    std::vector<RunId> runs;
+    std::size_t left = 0;
+    Status first_error;
+  };
+  auto answers = std::make_shared<Answers>();
+  answers->runs.resize(inputs.size());
+  answers->left = inputs.size();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    auto one = *request;
+    one.inputs = wrap(inputs[i]);
+    engine->submit_async(std::move(one), [answers, i](pawl::Result<pawl::RunId> run) {
+      std::lock_guard lock(answers->mutex);
+      if (run.ok()) answers->runs[i] = run->value;
+      if (!run.ok() && answers->first_error.ok()) answers->first_error = to_status(run.error());
+      if (--answers->left == 0) answers->all.notify_all();
+    });
+  }
+  std::unique_lock lock(answers->mutex);
+  answers->all.wait(lock, [&] { return answers->left == 0; });
+  bool none = std::all_of(answers->runs.begin(), answers->runs.end(), [](RunId r) { return !r; });
+  if (none) return answers->first_error;
+  return answers->runs;
+}
+
+bool Orchestrator::Impl::is_file(const std::string& workflow) {
+  std::lock_guard lock(mutex);
+  return files.count(workflow) > 0;
 }
 
 Result<RunInfo> Orchestrator::Impl::get(pawl::RunId run, bool with_reasons) {
@@ -259,6 +311,13 @@ Result<RunId> Orchestrator::start(const std::string& workflow, Value input, RunO
   auto call = impl_->enter();
   if (!call.status.ok()) return call.status;
   return impl_->submit(workflow, input, options, false);
+}
+
+Result<std::vector<RunId>> Orchestrator::start_many(const std::string& workflow,
+                                                    std::vector<Value> inputs, RunOptions options) {
+  auto call = impl_->enter();
+  if (!call.status.ok()) return call.status;
+  return impl_->submit_many(workflow, inputs, options);
 }
 
 Result<RunInfo> Orchestrator::execute(const std::string& workflow, Value input,

@@ -1,5 +1,4 @@
 // Everything that is wrong with a definition by itself, found in one pass.
-#define PAWL_INSIDE
 #include <algorithm>
 #include <unordered_map>
 
@@ -148,19 +147,25 @@ class Inspector {
   void reads(std::size_t i, const std::string& name, std::string_view what) {
     const auto& s = step(i);
     if (!first_.count(name)) return unknown(s.name, what, name);
-    std::vector<bool> seen(w_.steps.size());
-    if (!comes_after(i, first_[name], seen)) {
+    if (!comes_after(i, first_[name])) {
       add(s.name, "not_upstream",
           str(what, " reads \"", name, "\", and it does not come after that"),
           str(".after(\"", name, "\")"));
     }
   }
 
-  bool comes_after(std::size_t i, std::size_t other, std::vector<bool>& seen) const {
-    if (i >= needs_.size() || seen[i]) return false;
-    seen[i] = true;
-    for (std::size_t n : needs_[i]) {
-      if (n == other || comes_after(n, other, seen)) return true;
+  bool comes_after(std::size_t i, std::size_t other) const {
+    std::vector<bool> seen(needs_.size());
+    std::vector<std::size_t> todo{i};
+    while (!todo.empty()) {
+      std::size_t at = todo.back();
+      todo.pop_back();
+      if (at >= needs_.size() || seen[at]) continue;
+      seen[at] = true;
+      for (std::size_t n : needs_[at]) {
+        if (n == other) return true;
+        todo.push_back(n);
+      }
     }
     return false;
   }
@@ -192,31 +197,49 @@ class Inspector {
     }
   }
 
-  // Forward references are told by themselves; a cycle needs one, and is told beside it.
+  // A cycle needs a forward reference, which is told by itself; this says what it leads to.
   void find_cycles() {
-    std::vector<int> state(needs_.size());
-    std::vector<std::size_t> path;
-    for (std::size_t i = 0; i < needs_.size(); ++i)
-      visit(i, state, path);
-  }
-
-  void visit(std::size_t i, std::vector<int>& state, std::vector<std::size_t>& path) {
-    if (state[i] != 0) return;
-    state[i] = 1;
-    path.push_back(i);
-    for (std::size_t n : needs_[i]) {
-      if (state[n] == 1) {
-        std::string around = names_[n];
-        for (auto it = std::find(path.begin(), path.end(), n) + 1; it != path.end(); ++it)
-          around += str(" -> ", names_[*it]);
-        add(names_[n], "cycle", str("a cycle: ", around, " -> ", names_[n]),
-            "each waits for the next: none could ever start");
-      } else {
-        visit(n, state, path);
+    enum class Seen : unsigned char { no, open, done };
+    struct Place {
+      std::size_t step, next_need;
+    };
+    std::vector<Seen> seen(needs_.size());
+    for (std::size_t i = 0; i < needs_.size(); ++i) {
+      if (seen[i] != Seen::no) continue;
+      std::vector<Place> path{{i, 0}};
+      seen[i] = Seen::open;
+      while (!path.empty()) {
+        auto& [at, next] = path.back();
+        if (next == needs_[at].size()) {
+          seen[at] = Seen::done;
+          path.pop_back();
+          continue;
+        }
+        std::size_t n = needs_[at][next++];
+        if (seen[n] == Seen::open) {
+          std::vector<std::string> around;
+          for (const Place& p : path)
+            if (p.step == n || !around.empty()) around.push_back(names_[p.step]);
+          tell_cycle(around);
+        } else if (seen[n] == Seen::no) {
+          seen[n] = Seen::open;
+          path.push_back({n, 0});
+        }
       }
     }
-    path.pop_back();
-    state[i] = 2;
+  }
+
+  void tell_cycle(std::vector<std::string> around) {
+    constexpr std::size_t kShown = 8;
+    std::string first = around[0];
+    if (around.size() > kShown) {
+      auto left_out = around.size() - kShown;
+      around.resize(kShown);
+      around.push_back(str("(", left_out, " more)"));
+    }
+    around.push_back(first);
+    add(first, "cycle", str("a cycle: ", join(around, " -> ")),
+        "each waits for the next: none could ever start");
   }
 
   const Workflow::Impl& w_;

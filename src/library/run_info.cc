@@ -1,4 +1,3 @@
-#define PAWL_INSIDE
 #include "library/run_info.h"
 
 #include <algorithm>

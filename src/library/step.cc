@@ -1,5 +1,4 @@
 // Step: what a handler reads of its attempt, and what it says.
-#define PAWL_INSIDE
 #include <algorithm>
 
 #include "base/text.h"

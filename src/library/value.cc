@@ -1,5 +1,4 @@
 // Value, Status and the codecs' messages: what crosses the border of the library.
-#define PAWL_INSIDE
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

@@ -1,4 +1,3 @@
-#define PAWL_INSIDE
 #include "library/words.h"
 
 #include "base/text.h"

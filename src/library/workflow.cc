@@ -1,5 +1,4 @@
 // Workflow and StepSpec: what a definition is told, and everything that is wrong with it.
-#define PAWL_INSIDE
 #include "core/workflow.h"
 
 #include <algorithm>
