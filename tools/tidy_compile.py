@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 # One: clang, without precompiled headers, builds everything that includes them.
 COMPILERS = ["g++"]
 FLAGS = ["-std=gnu++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",
-         "-Wno-missing-field-initializers", "-Isrc", "-Iinclude", "-I."]
+         "-Wno-missing-field-initializers", "-Isrc", "-Iinclude", "-Iapps", "-I."]
 # What users include must also pass their compilers, in each standard they may ask for.
 PUBLIC_COMPILERS = ["g++", "clang++-14"]
 PUBLIC_FLAGS = [[f"-std={standard}", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow",
@@ -49,7 +49,7 @@ class Fingerprint:
         if name not in self.reach_of:
             targets = INCLUDE.findall((self.root / name).read_bytes())
             places = [f"{top}{target.decode()}" for target in targets
-                      for top in ("src/", "include/", "")]
+                      for top in ("src/", "include/", "apps/", "")]
             self.reach_of[name] = [place for place in places if (self.root / place).is_file()]
         return self.reach_of[name]
 
@@ -89,8 +89,8 @@ def run_cached(root, kind, work, jobs):
 
 def check_headers(root, names, jobs):
     """Each header compiles as if it were the only #include of a file."""
-    headers = [name for name in names
-               if name.endswith(".h") and name.startswith(("src/", "include/", "bench/", "tests/"))]
+    tops = ("src/", "include/", "bench/", "tests/", "apps/")
+    headers = [name for name in names if name.endswith(".h") and name.startswith(tops)]
     work = []
     for compiler in COMPILERS:
         fingerprint = Fingerprint(root, version_of(compiler) + " ".join(FLAGS))

@@ -3,12 +3,11 @@
 // than the few since the last checkpoint.
 //
 // Lines go to FILE.part; every so often the checkpoint says how many lines and bytes are good. The
-// next attempt cuts the part back to that, checks that it reads, and goes on after it. The rename to
-// FILE comes last: whoever finds FILE needs nothing else.
-
-#include <pawl/step.h>
+// next attempt cuts the part back to that, checks that it reads, and goes on after it. The rename
+// to FILE comes last: whoever finds FILE needs nothing else.
 
 #include <fcntl.h>
+#include <pawl/step.h>
 #include <unistd.h>
 
 #include <string>

@@ -102,7 +102,11 @@ Result<Batch> download(const Batch& batch, Step& step) {
   if (!site.ok()) return site.status();
   auto items = read_lines<Item>(site->layout.batch("plan", batch.number));
   if (!items.ok()) return items.status();
-  Patience patience{.stopped = [&] { return step.stopped(); },
+  Patience patience{.stopped =
+                        [&] {
+                          step.heartbeat();  // one large file may take its time
+                          return step.stopped();
+                        },
                     .wait = [&](int ms) { return step.wait_for(pawl::Millis(ms)); }};
   Fetch fetch({site->layout.files(), site->layout.parts()}, site->config.download,
               site->config.validate.max_bytes, patience);
@@ -273,12 +277,13 @@ pawl::Workflow build_workflow(std::shared_ptr<const Labelers> labelers) {
   w.step("download", download)
       .after("plan")
       .for_each("plan", "batches")
-      .retries(5)
+      .retries(3)
+      .retry_delay(pawl::Millis(500), minutes(1))
       .heartbeat(minutes(30))
       .estimate(pawl::Millis(10000));
   w.step("validate", validate)
-      .after("download")
-      .for_each("download")
+      .after("plan", "download")
+      .for_each("plan", "batches")
       .heartbeat(minutes(30))
       .estimate(pawl::Millis(10000));
   w.step("deduplicate", deduplicate).after("validate").estimate(pawl::Millis(1000));

@@ -29,6 +29,7 @@ struct Layout {
   std::string parts() const { return join_path(output, "work/parts"); }
   std::string work() const { return join_path(output, "work/" + job); }
   std::string batch(const std::string& step, int number) const;
+  std::string status_file() const { return join_path(output, "work/status.json"); }
   std::string result(const std::string& name) const { return join_path(output, name); }
 };
 

@@ -23,13 +23,20 @@ namespace {
 
 const char* kind_of(const Value& v) {
   switch (v.kind()) {
-    case Value::Kind::null: return "null";
-    case Value::Kind::boolean: return "a boolean";
-    case Value::Kind::integer: return "an integer";
-    case Value::Kind::number: return "a number";
-    case Value::Kind::string: return "a string";
-    case Value::Kind::array: return "an array";
-    case Value::Kind::object: return "an object";
+    case Value::Kind::null:
+      return "null";
+    case Value::Kind::boolean:
+      return "a boolean";
+    case Value::Kind::integer:
+      return "an integer";
+    case Value::Kind::number:
+      return "a number";
+    case Value::Kind::string:
+      return "a string";
+    case Value::Kind::array:
+      return "an array";
+    case Value::Kind::object:
+      return "an object";
   }
   return "";
 }
@@ -58,11 +65,10 @@ std::string list_of(const std::vector<std::string>& words) {
 }
 
 bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= 50 &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '_' || c == '-';
-         });
+  return !text.empty() && text.size() <= 50 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  });
 }
 
 std::string last_part(std::string path) {
@@ -90,8 +96,9 @@ class Reader {
     if (!root_.is_object()) {
       wrong("", std::string("expected an object, found ") + kind_of(root_));
     } else {
-      known(root_, "", {"name", "output", "sources", "download", "validate", "deduplicate", "label",
-                        "split", "batch"});
+      known(root_, "",
+            {"name", "output", "sources", "download", "validate", "deduplicate", "label", "split",
+             "batch"});
       config_.name = text(root_, "", "name", "");
       if (!is_name(config_.name)) {
         wrong("name", config_.name.empty() ? "it is missing" : "it is no name",
@@ -198,9 +205,9 @@ class Reader {
       known(v, where, {"folder", "files", "http", "name"});
       Source source;
       int kinds = 0;
-      for (auto [key, kind] : {std::pair("folder", Source::Kind::folder),
-                               std::pair("files", Source::Kind::files),
-                               std::pair("http", Source::Kind::http)}) {
+      for (auto [key, kind] :
+           {std::pair("folder", Source::Kind::folder), std::pair("files", Source::Kind::files),
+            std::pair("http", Source::Kind::http)}) {
         if (!v.has(key)) continue;
         ++kinds;
         source.kind = kind;
@@ -234,8 +241,9 @@ class Reader {
     download.redirects = number(d, "download", "redirects", download.redirects, 0, 20);
     download.tries = number(d, "download", "tries", download.tries, 1, 100);
     Value v = object("validate");
-    known(v, "validate", {"max_bytes", "max_pixels", "max_memory", "max_trailing_bytes",
-                          "min_width", "min_height"});
+    known(
+        v, "validate",
+        {"max_bytes", "max_pixels", "max_memory", "max_trailing_bytes", "min_width", "min_height"});
     Limits& limits = config_.validate;
     limits.max_bytes = number(v, "validate", "max_bytes", limits.max_bytes, 1, 1 << 30);
     limits.max_pixels = number(v, "validate", "max_pixels", limits.max_pixels, 1, kMany);
@@ -314,9 +322,12 @@ class Reader {
 
 const char* key_of(Source::Kind kind) {
   switch (kind) {
-    case Source::Kind::folder: return "folder";
-    case Source::Kind::files: return "files";
-    case Source::Kind::http: return "http";
+    case Source::Kind::folder:
+      return "folder";
+    case Source::Kind::files:
+      return "files";
+    case Source::Kind::http:
+      return "http";
   }
   return "";
 }

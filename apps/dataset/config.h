@@ -1,7 +1,8 @@
 #pragma once
 // Config: what `pawl-dataset build` is asked to make, read from one JSON file (the README explains
-// each member). Everything that is wrong is told at once, with file, line and what to write instead.
-// Relative paths are meant from the file's own folder. JSON, because the library reads it already.
+// each member). Everything that is wrong is told at once, with file, line and what to write
+// instead. Relative paths are meant from the file's own folder. JSON, because the library reads it
+// already.
 
 #include <pawl/value.h>
 
@@ -22,16 +23,16 @@ struct Source {
 };
 
 struct DownloadOptions {
-  std::int64_t timeout_s = 300;         // of one file
+  std::int64_t timeout_s = 300;  // of one file
   std::int64_t connect_timeout_s = 10;
-  std::int64_t stall_timeout_s = 20;    // without a byte
+  std::int64_t stall_timeout_s = 20;  // without a byte
   int redirects = 5;
-  int tries = 4;  // of one file, in one attempt
+  int tries = 8;  // of one file, in one attempt
 };
 
 struct LabelerConfig {
-  std::string by;         // its name in the registry
-  pawl::Value options;    // the object it stands in
+  std::string by;       // its name in the registry
+  pawl::Value options;  // the object it stands in
 };
 
 struct Config {

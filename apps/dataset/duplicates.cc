@@ -59,7 +59,8 @@ std::vector<Duplicate> find_duplicates(const std::vector<Candidate>& candidates,
   }
   // An exact copy of one that went points at the one that stays.
   for (Duplicate& d : verdicts)
-    if (d.kind == Sameness::exact && verdicts[d.of].kind == Sameness::near) d.of = verdicts[d.of].of;
+    if (d.kind == Sameness::exact && verdicts[d.of].kind == Sameness::near)
+      d.of = verdicts[d.of].of;
   return verdicts;
 }
 

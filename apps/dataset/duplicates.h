@@ -3,8 +3,9 @@
 //
 // Exact: equal SHA-256; the first by name stays. Near: those are put in order (most pixels, most
 // bytes, smallest SHA-256) and each either joins the nearest one that stays, within `distance` bits
-// and `colour` levels, or stays itself. So the best copy stays, every one that goes is that close to
-// one that stays (no chains of ever less similar images), and the order of files is of no account.
+// and `colour` levels, or stays itself. So the best copy stays, every one that goes is that close
+// to one that stays (no chains of ever less similar images), and the order of files is of no
+// account.
 
 #include <cstdint>
 #include <string>

@@ -110,8 +110,8 @@ Features FeatureGrid::features() const {
   constexpr std::int64_t kCells = std::int64_t{kGridWidth} * kGridHeight;
   for (unsigned y = 0; y < kGridHeight; ++y) {
     for (unsigned x = 0; x < kGridWidth; ++x) {
-      std::uint64_t pixels = std::uint64_t{columns_[x].to - columns_[x].from} *
-                             (rows_[y].to - rows_[y].from);
+      std::uint64_t pixels =
+          std::uint64_t{columns_[x].to - columns_[x].from} * (rows_[y].to - rows_[y].from);
       auto& cell = grid[y * kGridWidth + x];
       for (int i = 0; i < 3; ++i) {
         cell[i] = static_cast<int>(sums_[y * kGridWidth + x][i] * kScale / pixels);
@@ -126,8 +126,9 @@ Features FeatureGrid::features() const {
   f.red = mean(total[0]), f.green = mean(total[1]), f.blue = mean(total[2]);
   f.brightness = mean(lumas), f.saturation = mean(saturation);
   std::int64_t variance = (squares - lumas * lumas / kCells) / kCells;
-  f.contrast = static_cast<int>(root(static_cast<std::uint64_t>(std::max<std::int64_t>(
-                   variance, 0)))) / kScale;
+  f.contrast =
+      static_cast<int>(root(static_cast<std::uint64_t>(std::max<std::int64_t>(variance, 0)))) /
+      kScale;
 
   auto sum_of = [&](unsigned x0, unsigned y0, unsigned w, unsigned h) {
     std::array<int, 3> sum{};

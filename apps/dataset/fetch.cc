@@ -23,10 +23,14 @@ void set(Checked& out, const Item& item, const Digest& digest) {
 // Why a source's file cannot be read: a fact about the file, not about today.
 Rejection rejection_of(const Status& s) {
   switch (s.code()) {
-    case Code::invalid: return {Reason::not_a_file, ""};
-    case Code::too_large: return {Reason::too_many_bytes, ""};
-    case Code::not_found: return {Reason::unreadable, "it is not there"};
-    default: return {Reason::unreadable, ""};
+    case Code::invalid:
+      return {Reason::not_a_file, ""};
+    case Code::too_large:
+      return {Reason::too_many_bytes, ""};
+    case Code::not_found:
+      return {Reason::unreadable, "it is not there"};
+    default:
+      return {Reason::unreadable, ""};
   }
 }
 

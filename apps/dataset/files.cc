@@ -149,8 +149,8 @@ Result<Digest> digest_file(const std::string& path, const ReadOptions& options) 
     std::string_view bytes(piece.get(), static_cast<std::size_t>(n));
     digest.bytes += bytes.size();
     if (digest.bytes > options.most) {
-      return Status(Code::too_large, path + " has more than " + std::to_string(options.most) +
-                                         " bytes");
+      return Status(Code::too_large,
+                    path + " has more than " + std::to_string(options.most) + " bytes");
     }
     sha.update(bytes);
     if (options.each) {
@@ -214,8 +214,12 @@ bool is_utf8(std::string_view text) {
       return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u;
     };
     unsigned first = byte(i);
-    unsigned more = first < 0x80 ? 0 : first < 0xc2 ? 9 : first < 0xe0 ? 1 : first < 0xf0 ? 2
-                    : first < 0xf5 ? 3 : 9;
+    unsigned more = first < 0x80   ? 0
+                    : first < 0xc2 ? 9
+                    : first < 0xe0 ? 1
+                    : first < 0xf0 ? 2
+                    : first < 0xf5 ? 3
+                                   : 9;
     if (more == 9) return false;
     unsigned code = more == 0 ? first : first & (0x3f >> more);
     for (unsigned k = 1; k <= more; ++k) {

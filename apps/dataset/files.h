@@ -61,8 +61,8 @@ struct ReadOptions {
 };
 pawl::Result<Digest> digest_file(const std::string& path, const ReadOptions& options);
 
-// Names of all that is no folder beneath, relative, sorted by byte. Hidden files and folders are left
-// out, links to folders are not followed.
+// Names of all that is no folder beneath, relative, sorted by byte. Hidden files and folders are
+// left out, links to folders are not followed.
 pawl::Result<std::vector<std::string>> list_files(const std::string& folder);
 // Whether a relative name stays beneath its root: no "..", no ".", no empty part, no NUL.
 bool is_plain_name(std::string_view name);

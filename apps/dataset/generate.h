@@ -1,7 +1,7 @@
 #pragma once
 // Test data with a known answer: images of patterns and noise, exact copies, near copies (encoded
-// again, scaled, brightened) and files that are broken in sixteen ways. The same seed and count give
-// the same files on every machine with the same image libraries.
+// again, scaled, brightened) and files that are broken in sixteen ways. The same seed and count
+// give the same files on every machine with the same image libraries.
 //
 // DIR/images/<class>/...   the files
 // DIR/expected.json        which stay, which are copies of which, which are rejected and why

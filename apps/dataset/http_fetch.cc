@@ -28,8 +28,8 @@ struct Transfer {
   std::uint64_t at = 0;          // where the next byte goes
   bool begun = false;            // the first byte of a good answer came
   bool too_many = false, wrong_range = false;
-  Status trouble;                // of our own disk
-  std::string etag;              // strong ones only
+  Status trouble;    // of our own disk
+  std::string etag;  // strong ones only
   std::optional<std::uint64_t> range_from, range_total;
 };
 
@@ -71,7 +71,8 @@ std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* us
   return size * count;
 }
 
-// Where the body begins to come, and only then, the answer's status decides what becomes of the part.
+// Where the body begins to come, and only then, the answer's status decides what becomes of the
+// part.
 bool begin(Transfer& t, long status) {
   t.begun = true;
   if (status == 206) {
@@ -124,8 +125,7 @@ struct Outcome {
 
 Outcome of_status(const Transfer& t, long status) {
   std::string text = "the server answered " + std::to_string(status);
-  if (status == 404 || status == 410)
-    return {Outcome::Kind::rejected, {Reason::not_found, text}};
+  if (status == 404 || status == 410) return {Outcome::Kind::rejected, {Reason::not_found, text}};
   if (status == 416 && t.asked_from > 0) return {Outcome::Kind::anew, {}, text};
   if (status == 408 || status == 425 || status == 429 || status >= 500)
     return {Outcome::Kind::again, {}, text};
@@ -210,12 +210,16 @@ Outcome HttpFetch::Impl::request(const HttpWant& want, const Patience& patience)
   }
   if (t.wrong_range) return {Outcome::Kind::anew, {}, "the server sent another range"};
   switch (code) {
-    case CURLE_OK: break;
-    case CURLE_ABORTED_BY_CALLBACK: return {Outcome::Kind::stopped};
+    case CURLE_OK:
+      break;
+    case CURLE_ABORTED_BY_CALLBACK:
+      return {Outcome::Kind::stopped};
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
-    case CURLE_TOO_MANY_REDIRECTS: return {Outcome::Kind::rejected, {Reason::bad_url, text}};
-    default: return {Outcome::Kind::again, {}, text};
+    case CURLE_TOO_MANY_REDIRECTS:
+      return {Outcome::Kind::rejected, {Reason::bad_url, text}};
+    default:
+      return {Outcome::Kind::again, {}, text};
   }
   Outcome outcome = of_status(t, status);
   if (outcome.kind != Outcome::Kind::whole) return outcome;
@@ -234,8 +238,9 @@ Outcome HttpFetch::Impl::confirm(const HttpWant& want, const Patience& patience,
   }
   digest = *read;
   if (want.bytes >= 0 && digest.bytes != static_cast<std::uint64_t>(want.bytes)) {
-    return {Outcome::Kind::anew, {}, std::to_string(digest.bytes) + " bytes came, listed are " +
-                                         std::to_string(want.bytes)};
+    return {Outcome::Kind::anew,
+            {},
+            std::to_string(digest.bytes) + " bytes came, listed are " + std::to_string(want.bytes)};
   }
   if (!want.sha256.empty() && digest.sha256 != want.sha256)
     return {Outcome::Kind::anew, {}, "the SHA-256 is " + digest.sha256};
@@ -265,9 +270,15 @@ HttpGot HttpFetch::fetch(const HttpWant& want, const Patience& patience) {
       if (outcome.kind == Outcome::Kind::anew && (doubt += fresh ? 2 : 1) >= 4)
         outcome = {Outcome::Kind::rejected, {Reason::checksum_mismatch, outcome.text}};
     }
+    // A server that promised more than there is: the checksum knows better.
+    if (outcome.kind == Outcome::Kind::again && !want.sha256.empty() && file_exists(want.part) &&
+        impl_->confirm(want, patience, got.digest).kind == Outcome::Kind::whole)
+      outcome.kind = Outcome::Kind::whole;
     last = outcome.text;
     switch (outcome.kind) {
-      case Outcome::Kind::whole: remove_file(want.part + ".etag"); return got;
+      case Outcome::Kind::whole:
+        remove_file(want.part + ".etag");
+        return got;
       case Outcome::Kind::rejected:
         got.rejection = outcome.rejection;
         remove_file(want.part);
@@ -276,13 +287,16 @@ HttpGot HttpFetch::fetch(const HttpWant& want, const Patience& patience) {
       case Outcome::Kind::stopped:
         got.status = Status(Code::unavailable, "stopped");
         return got;
-      case Outcome::Kind::broken: got.status = outcome.status; return got;
+      case Outcome::Kind::broken:
+        got.status = outcome.status;
+        return got;
       case Outcome::Kind::anew:
         remove_file(want.part);
         remove_file(want.part + ".etag");
         if (!fresh) continue;  // at once: the next one is whole, and counts
         break;
-      case Outcome::Kind::again: break;
+      case Outcome::Kind::again:
+        break;
     }
     ++attempt;
     if (attempt < want.options.tries && !patience.wait(200 << std::min(attempt, 6))) {
@@ -290,8 +304,8 @@ HttpGot HttpFetch::fetch(const HttpWant& want, const Patience& patience) {
       return got;
     }
   }
-  got.status = Status::failed(want.url + ": " + last + ", " +
-                              std::to_string(want.options.tries) + " times");
+  got.status =
+      Status::failed(want.url + ": " + last + ", " + std::to_string(want.options.tries) + " times");
   return got;
 }
 

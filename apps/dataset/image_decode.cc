@@ -71,9 +71,12 @@ Decoded rejected(Reason reason, std::string detail) {
 
 const char* to_string(Format format) {
   switch (format) {
-    case Format::jpeg: return "jpeg";
-    case Format::png: return "png";
-    case Format::webp: return "webp";
+    case Format::jpeg:
+      return "jpeg";
+    case Format::png:
+      return "png";
+    case Format::webp:
+      return "webp";
   }
   return "";
 }
@@ -89,8 +92,8 @@ Rejection check_size(std::uint64_t width, std::uint64_t height, std::uint64_t me
                                    std::to_string(limits.min_height)};
   }
   if (memory > limits.max_memory) {
-    return {Reason::too_much_memory, size + " take " + std::to_string(memory) +
-                                         " bytes, at most " + std::to_string(limits.max_memory)};
+    return {Reason::too_much_memory, size + " take " + std::to_string(memory) + " bytes, at most " +
+                                         std::to_string(limits.max_memory)};
   }
   return {};
 }
@@ -123,14 +126,20 @@ Decoded decode_image(Bytes file, std::string_view name, const Limits& limits, Ro
     return rejected(Reason::not_an_image, first_bytes(file));
   }
   if (auto named = format_of_extension(name); named && *named != *format) {
-    return rejected(Reason::wrong_extension, std::string("named as ") + to_string(*named) +
-                                                 ", is " + to_string(*format));
+    return rejected(Reason::wrong_extension,
+                    std::string("named as ") + to_string(*named) + ", is " + to_string(*format));
   }
   Decoded d;
   switch (*format) {
-    case Format::jpeg: d = decode_jpeg(file, limits, sink); break;
-    case Format::png: d = decode_png(file, limits, sink); break;
-    case Format::webp: d = decode_webp(file, limits, sink); break;
+    case Format::jpeg:
+      d = decode_jpeg(file, limits, sink);
+      break;
+    case Format::png:
+      d = decode_png(file, limits, sink);
+      break;
+    case Format::webp:
+      d = decode_webp(file, limits, sink);
+      break;
   }
   d.format = *format;
   return d;

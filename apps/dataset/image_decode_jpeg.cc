@@ -1,9 +1,8 @@
 // libjpeg-turbo. Its errors longjmp to the setjmp of the two functions below, whose frames hold
 // nothing that would have to be destroyed: all state lives in Jpeg, which the caller owns.
+#include <jpeglib.h>
 #include <setjmp.h>
 #include <stdio.h>
-
-#include <jpeglib.h>
 // jerror.h reads its list only after jpeglib.h.
 #include <jerror.h>
 
@@ -27,9 +26,9 @@ struct Jpeg {
   jpeg_progress_mgr progress;
   jmp_buf escape;
   char message[JMSG_LENGTH_MAX];
-  int code;          // of the error that ended it, 0 none
-  bool truncated;    // libjpeg would have made the rest up
-  bool damaged;      // it would have gone on with guesses
+  int code;        // of the error that ended it, 0 none
+  bool truncated;  // libjpeg would have made the rest up
+  bool damaged;    // it would have gone on with guesses
   bool many_scans;
 };
 
@@ -50,9 +49,14 @@ void on_message(j_common_ptr info, int level) {
   switch (info->err->msg_code) {
     case JWRN_EXTRANEOUS_DATA:
     case JWRN_ADOBE_XFORM:
-    case JWRN_JFIF_MAJOR: return;
-    case JWRN_JPEG_EOF: j.truncated = true; break;
-    default: j.damaged = true; break;
+    case JWRN_JFIF_MAJOR:
+      return;
+    case JWRN_JPEG_EOF:
+      j.truncated = true;
+      break;
+    default:
+      j.damaged = true;
+      break;
   }
   info->err->format_message(info, j.message);
   longjmp(j.escape, 1);
@@ -109,13 +113,17 @@ Rejection rejection_of(const Jpeg& j) {
   if (j.truncated || j.code == JERR_INPUT_EOF) return {Reason::truncated, j.message};
   switch (j.code) {
     case JERR_NO_BACKING_STORE:
-    case JERR_OUT_OF_MEMORY: return {Reason::too_much_memory, j.message};
-    case JERR_IMAGE_TOO_BIG: return {Reason::too_many_pixels, j.message};
+    case JERR_OUT_OF_MEMORY:
+      return {Reason::too_much_memory, j.message};
+    case JERR_IMAGE_TOO_BIG:
+      return {Reason::too_many_pixels, j.message};
     case JERR_SOF_UNSUPPORTED:
     case JERR_BAD_PRECISION:
     case JERR_CONVERSION_NOTIMPL:
-    case JERR_ARITH_NOTIMPL: return {Reason::unsupported_format, j.message};
-    default: return {Reason::corrupt, j.message};
+    case JERR_ARITH_NOTIMPL:
+      return {Reason::unsupported_format, j.message};
+    default:
+      return {Reason::corrupt, j.message};
   }
 }
 

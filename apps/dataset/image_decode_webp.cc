@@ -11,11 +11,14 @@ namespace {
 
 Rejection rejection_of(VP8StatusCode status) {
   switch (status) {
-    case VP8_STATUS_NOT_ENOUGH_DATA: return {Reason::truncated, "the picture is cut off"};
-    case VP8_STATUS_OUT_OF_MEMORY: return {Reason::too_much_memory, "libwebp got no memory"};
+    case VP8_STATUS_NOT_ENOUGH_DATA:
+      return {Reason::truncated, "the picture is cut off"};
+    case VP8_STATUS_OUT_OF_MEMORY:
+      return {Reason::too_much_memory, "libwebp got no memory"};
     case VP8_STATUS_UNSUPPORTED_FEATURE:
       return {Reason::unsupported_format, "a feature that libwebp does not read"};
-    default: return {Reason::corrupt, "libwebp: status " + std::to_string(status)};
+    default:
+      return {Reason::corrupt, "libwebp: status " + std::to_string(status)};
   }
 }
 

@@ -1,9 +1,8 @@
 #include "dataset/image_encode.h"
 
-#include <stdio.h>
-
 #include <jpeglib.h>
 #include <png.h>
+#include <stdio.h>
 #include <webp/encode.h>
 
 #include <algorithm>
@@ -62,10 +61,9 @@ std::string encode_png(const Picture& picture, const PngOptions& options) {
 
 std::string encode_webp(const Picture& picture, float quality) {
   std::uint8_t* bytes = nullptr;
-  std::size_t size =
-      WebPEncodeRGB(picture.rgb.data(), static_cast<int>(picture.width),
-                    static_cast<int>(picture.height), static_cast<int>(picture.width * 3), quality,
-                    &bytes);
+  std::size_t size = WebPEncodeRGB(picture.rgb.data(), static_cast<int>(picture.width),
+                                   static_cast<int>(picture.height),
+                                   static_cast<int>(picture.width * 3), quality, &bytes);
   std::string file(reinterpret_cast<char*>(bytes), size);
   WebPFree(bytes);
   return file;
@@ -123,8 +121,7 @@ Picture scaled(const Picture& picture, unsigned width, unsigned height) {
       for (unsigned c = 0; c < 3; ++c) {
         float sum = 0;
         for (unsigned k = 0; k < down[y].weights.size(); ++k)
-          sum += down[y].weights[k] *
-                 middle[((down[y].from + std::size_t{k}) * width + x) * 3 + c];
+          sum += down[y].weights[k] * middle[((down[y].from + std::size_t{k}) * width + x) * 3 + c];
         result.at(x, y)[c] = static_cast<std::uint8_t>(std::clamp(sum + 0.5F, 0.0F, 255.0F));
       }
     }

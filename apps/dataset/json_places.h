@@ -1,6 +1,7 @@
 #pragma once
 // JsonPlaces: where in a JSON text each member stands, for messages about what a valid text says.
-// Value does not keep positions; this walks the text once more. REQUIRES: text that Value::parse took.
+// Value does not keep positions; this walks the text once more. REQUIRES: text that Value::parse
+// took.
 
 #include <map>
 #include <string>

@@ -23,7 +23,8 @@ class ByFolder : public Labeler {
       rest.remove_prefix(slash + 1);
     }
     auto level = level_ > 0 ? static_cast<std::size_t>(level_) : folders.size() - 1;
-    labels["class"] = folders.size() > 1 && level < folders.size() ? Value(folders[level]) : Value();
+    labels["class"] =
+        folders.size() > 1 && level < folders.size() ? Value(folders[level]) : Value();
     return {};
   }
 

@@ -84,18 +84,18 @@ Results write_results(Gathered all, const Splitter& splitter) {
   Value by_label = Value::object();
   for (const auto& [key, counts] : labels)
     by_label.set(key, to_value(counts));
-  results.summary = Value::object(
-      {{"files", all.files},
-       {"images", all.images.size()},
-       {"bytes", bytes},
-       {"duplicates", Value::object({{"exact", kinds["exact"]},
-                                     {"near", kinds["near"]},
-                                     {"groups", groups.size()}})},
-       {"rejected", Value::object({{"files", all.rejected.size()}, {"reasons", to_value(reasons)}})},
-       {"split", to_value(parts)},
-       {"formats", to_value(formats)},
-       {"labels", by_label},
-       {"manifest_sha256", sha256}});
+  results.summary = Value::object({{"files", all.files},
+                                   {"images", all.images.size()},
+                                   {"bytes", bytes},
+                                   {"duplicates", Value::object({{"exact", kinds["exact"]},
+                                                                 {"near", kinds["near"]},
+                                                                 {"groups", groups.size()}})},
+                                   {"rejected", Value::object({{"files", all.rejected.size()},
+                                                               {"reasons", to_value(reasons)}})},
+                                   {"split", to_value(parts)},
+                                   {"formats", to_value(formats)},
+                                   {"labels", by_label},
+                                   {"manifest_sha256", sha256}});
   results.files["summary.json"] = results.summary.pretty() + "\n";
   return results;
 }

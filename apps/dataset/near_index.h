@@ -21,7 +21,8 @@ class NearIndex {
   explicit NearIndex(int distance);
   void add(std::uint64_t hash, std::size_t id);
   // Calls `found` once for each that is within the distance, in no order.
-  void near(std::uint64_t hash, const std::function<void(std::size_t id, int distance)>& found) const;
+  void near(std::uint64_t hash,
+            const std::function<void(std::size_t id, int distance)>& found) const;
 
  private:
   struct Entry {

@@ -1,6 +1,6 @@
 #pragma once
-// Records: what the steps hand on, a JSON object a line, in files beneath work/. Runs carry only the
-// files' numbers and counts, so that ten thousand images are a few hundred bytes of state.
+// Records: what the steps hand on, a JSON object a line, in files beneath work/. Runs carry only
+// the files' numbers and counts, so that ten thousand images are a few hundred bytes of state.
 
 #include <pawl/codec.h>
 
@@ -15,11 +15,11 @@ namespace dataset {
 
 // A file to fetch.
 struct Item {
-  std::string name;        // SOURCE/folders/file.jpg, unique, beneath its root
-  std::string from;        // a path, or a URL
-  std::string sha256;      // as the list says; "" unknown
-  std::int64_t bytes = -1; // as the list says; -1 unknown
-  std::string reason;      // a Reason's code: it cannot even be tried
+  std::string name;         // SOURCE/folders/file.jpg, unique, beneath its root
+  std::string from;         // a path, or a URL
+  std::string sha256;       // as the list says; "" unknown
+  std::int64_t bytes = -1;  // as the list says; -1 unknown
+  std::string reason;       // a Reason's code: it cannot even be tried
   bool http = false;
 };
 
@@ -99,9 +99,9 @@ template <>
 struct pawl::Codec<dataset::Item> : pawl::Fields<dataset::Item> {
   static auto fields() {
     using T = dataset::Item;
-    return std::tuple(field("name", &T::name), field("from", &T::from),
-                      field("sha256", &T::sha256), field("bytes", &T::bytes),
-                      field("reason", &T::reason), field("http", &T::http));
+    return std::tuple(field("name", &T::name), field("from", &T::from), field("sha256", &T::sha256),
+                      field("bytes", &T::bytes), field("reason", &T::reason),
+                      field("http", &T::http));
   }
 };
 

@@ -121,16 +121,15 @@ Result<std::vector<Item>> list_items(const std::vector<Source>& sources) {
     by_part.push_back(&item);
   // With '/' as the smallest character, what is beneath a name follows right after it.
   std::sort(by_part.begin(), by_part.end(), [](const Item* a, const Item* b) {
-    return std::lexicographical_compare(
-        a->name.begin(), a->name.end(), b->name.begin(), b->name.end(), [](char x, char y) {
-          return (x == '/' ? 0 : static_cast<unsigned char>(x)) <
-                 (y == '/' ? 0 : static_cast<unsigned char>(y));
-        });
+    return std::lexicographical_compare(a->name.begin(), a->name.end(), b->name.begin(),
+                                        b->name.end(), [](char x, char y) {
+                                          return (x == '/' ? 0 : static_cast<unsigned char>(x)) <
+                                                 (y == '/' ? 0 : static_cast<unsigned char>(y));
+                                        });
   });
   for (std::size_t i = 1; i < by_part.size(); ++i) {
     const std::string &a = by_part[i - 1]->name, &b = by_part[i]->name;
-    if (a == b)
-      return Status(Code::invalid, "two files are called " + a, "give one another name");
+    if (a == b) return Status(Code::invalid, "two files are called " + a, "give one another name");
     if (b.starts_with(a + "/"))
       return Status(Code::invalid, a + " is a file, and a folder of " + b, "rename one of them");
   }
