@@ -71,6 +71,10 @@ class BuildTest : public testing::Test {
     ASSERT_TRUE(write_file(at(name), bytes).ok());
   }
 
+  std::vector<std::string> image_names() const {
+    return list_files(at("data/images")).value_or({});
+  }
+
   // Test data, and a config over it with small batches.
   void generate_images(int count, const std::string& http = "") {
     auto s = generate({.folder = at("data"), .count = count, .seed = 3, .http = http});
@@ -239,12 +243,12 @@ TEST_F(BuildTest, FindsWhatTheGeneratorHid) {
 // Wherever it is killed: the same bytes in the end, and what was done is not done again but for the
 // few images between two checkpoints of each thread.
 TEST_F(BuildTest, KilledAnywhereItWritesTheSame) {
-  generate_images(300);
+  generate_images(200);
   ASSERT_EQ(run({"build", "data/dataset.json", "--dir", "whole", "--threads", "1"}).code, 0);
   std::string expected = results("whole");
   int number = 0;
   for (const auto& [what, points] : std::map<std::string, std::vector<int>>{
-           {"download", {1, 40, 150, 299}}, {"decode", {1, 33, 140, 280}}}) {
+           {"download", {1, 100, 199}}, {"decode", {1, 90, 180}}}) {
     for (int point : points) {
       SCOPED_TRACE(what + " " + std::to_string(point));
       std::string dir = "killed" + std::to_string(++number);
@@ -265,20 +269,20 @@ TEST_F(BuildTest, KilledAnywhereItWritesTheSame) {
           EXPECT_EQ(times, 1);
         }
         EXPECT_LE(again, 2 * 20) << work << ": a batch for each thread, at most";
-        EXPECT_LE(done, what == work ? 300 - point + 2 * 20 : 300);
+        EXPECT_LE(done, what == work ? 200 - point + 2 * 20 : 200);
       }
-      EXPECT_LE(second.count("download"), what == "decode" ? 0 : 300);
+      EXPECT_LE(second.count("download"), what == "decode" ? 0 : 200);
     }
   }
 }
 
 TEST_F(BuildTest, KilledAgainAndAgainItEnds) {
-  generate_images(200);
+  generate_images(150);
   ASSERT_EQ(run({"build", "data/dataset.json", "--dir", "whole"}).code, 0);
   std::vector<std::string> command = {"build", "data/dataset.json", "--dir", "out"};
-  for (int i = 0; i < 4; ++i)
-    ASSERT_EQ(run(command, {"download", 30}).code, 128 + SIGKILL);
   for (int i = 0; i < 3; ++i)
+    ASSERT_EQ(run(command, {"download", 30}).code, 128 + SIGKILL);
+  for (int i = 0; i < 2; ++i)
     ASSERT_EQ(run(command, {"decode", 30}).code, 128 + SIGKILL);
   ASSERT_EQ(run(command).code, 0);
   EXPECT_EQ(results("out"), results("whole"));
@@ -336,22 +340,22 @@ TEST_F(BuildTest, AnotherConfigIsAnotherBuild) {
 
 TEST_F(BuildTest, OverHttpWithBrokenConnectionsAndAKill) {
   UnrulyServer server;
-  generate_images(120, server.base());
+  generate_images(60, server.base());
   std::uint64_t total = 0;
-  for (const std::string& name : *list_files(at("data/images"))) {
+  for (const std::string& name : image_names()) {
     std::string body = text("data/images/" + name);
     total += body.size();
     server.serve("/" + name, {.body = body, .break_after = 8'000, .breaks = 2});
   }
   std::vector<std::string> command = {"build", "data/dataset.json", "--dir",
                                       "out",   "--threads",         "2"};
-  auto first = run(command, {"download", 60});
+  auto first = run(command, {"download", 30});
   ASSERT_EQ(first.code, 128 + SIGKILL);
   auto second = run(command);
   ASSERT_EQ(second.code, 0) << second.err;
-  expect_known_answer("out", 120);
+  expect_known_answer("out", 60);
   std::uint64_t sent = 0;
-  for (const std::string& name : *list_files(at("data/images")))
+  for (const std::string& name : image_names())
     sent += server.of("/" + name).sent;
   EXPECT_LE(sent, total + 200'000) << "what came is not asked for again";
   for (const auto& [line, times] : second.trace)
@@ -361,9 +365,9 @@ TEST_F(BuildTest, OverHttpWithBrokenConnectionsAndAKill) {
 TEST_F(BuildTest, AServerThatIsGoneFailsTheBuildAndItGoesOnWhenItIsBack) {
   UnrulyServer server;
   generate_images(30, server.base());
-  for (const std::string& name : *list_files(at("data/images")))
+  for (const std::string& name : image_names())
     server.serve("/" + name, {.body = text("data/images/" + name)});
-  std::string missing = list_files(at("data/images"))->at(3);
+  std::string missing = image_names().at(3);
   server.serve("/" + missing, {.statuses = std::vector<int>(1000, 503)});
   Value config = json("data/dataset.json");
   config.set("download", Value::object({{"tries", 1}}));
@@ -404,7 +408,7 @@ TEST_F(BuildTest, WhatIsWrongHasItsExitCode) {
   EXPECT_EQ(run({"resume"}).code, 7);
   auto bad = run({"build", "bad.json"});
   EXPECT_EQ(bad.code, 6);
-  EXPECT_THAT(bad.err, HasSubstr("bad.json:1:57: bach: there is no such member (did you mean "
+  EXPECT_THAT(bad.err, HasSubstr("bad.json:1:58: bach: there is no such member (did you mean "
                                  "batch?)"));
   auto inside = run({"build", "ok.json", "--dir", "photos/out"});
   EXPECT_EQ(inside.code, 6);

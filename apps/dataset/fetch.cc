@@ -107,14 +107,15 @@ Status Fetch::download(const Item& item, const std::string& file, Checked& out) 
     out = rejected(item.name, got.rejection);
     return {};
   }
-  trace("download", item.name);
   if (item.sha256.empty()) {
     // No list could tell later whether a power cut tore it: it is on disk before it has its name.
     Fd part(::open(want.part.c_str(), O_RDONLY | O_CLOEXEC));
     if (!part.ok() || ::fsync(part.get()) != 0) return file_error("writing", want.part);
   }
   set(out, item, got.digest);
-  return rename_file(want.part, file);
+  auto s = rename_file(want.part, file);
+  if (s.ok()) trace("download", item.name);
+  return s;
 }
 
 }  // namespace dataset

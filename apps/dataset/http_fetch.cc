@@ -115,6 +115,14 @@ int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<Transfer*>(user)->patience->stopped() ? 1 : 0;
 }
 
+bool is_web_address(const std::string& url) {
+  auto colon = url.find(':');
+  std::string scheme = url.substr(0, colon == std::string::npos ? 0 : colon);
+  std::transform(scheme.begin(), scheme.end(), scheme.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return scheme == "http" || scheme == "https";
+}
+
 // What one request came to.
 struct Outcome {
   enum class Kind : unsigned char { whole, again, anew, rejected, stopped, broken } kind;
@@ -215,6 +223,9 @@ Outcome HttpFetch::Impl::request(const HttpWant& want, const Patience& patience)
     case CURLE_ABORTED_BY_CALLBACK:
       return {Outcome::Kind::stopped};
     case CURLE_UNSUPPORTED_PROTOCOL:
+      // Also what curl calls an answer that is no HTTP; only a redirect has said where to.
+      if (status < 300 || status >= 400) return {Outcome::Kind::again, {}, text};
+      return {Outcome::Kind::rejected, {Reason::bad_url, text}};
     case CURLE_URL_MALFORMAT:
     case CURLE_TOO_MANY_REDIRECTS:
       return {Outcome::Kind::rejected, {Reason::bad_url, text}};
@@ -253,8 +264,13 @@ HttpGot HttpFetch::fetch(const HttpWant& want, const Patience& patience) {
     got.status = Status::failed("libcurl could not begin");
     return got;
   }
-  int doubt = 0;  // 1 for a file put together of parts that is wrong, 2 for a whole one
+  int doubt = 0;      // 1 for a file put together of parts that is wrong, 2 for a whole one
+  off_t largest = 0;  // that the part has been
   std::string last;
+  if (!is_web_address(want.url)) {
+    got.rejection = {Reason::bad_url, "neither http nor https"};
+    return got;
+  }
   // What was complete when the last process ended needs no request.
   if (!want.sha256.empty() && file_exists(want.part) &&
       impl_->confirm(want, patience, got.digest).kind == Outcome::Kind::whole)
@@ -298,8 +314,12 @@ HttpGot HttpFetch::fetch(const HttpWant& want, const Patience& patience) {
       case Outcome::Kind::again:
         break;
     }
-    ++attempt;
-    if (attempt < want.options.tries && !patience.wait(200 << std::min(attempt, 6))) {
+    // Where each connection brings some of it, the end is near, however often they break.
+    bool grew = ::stat(want.part.c_str(), &st) == 0 && st.st_size > largest;
+    if (grew) largest = st.st_size;
+    attempt = grew ? 0 : attempt + 1;
+    int wait_ms = grew ? 10 : 200 << std::min(attempt, 6);
+    if (attempt < want.options.tries && !patience.wait(wait_ms)) {
       got.status = Status(Code::unavailable, "stopped");
       return got;
     }

@@ -91,8 +91,12 @@ TEST_F(HttpFetchTest, GoesOnWhereTheConnectionBroke) {
 TEST_F(HttpFetchTest, GoesOnWithAPartThatAnotherProcessLeft) {
   server_.serve("/f", {.body = body_, .break_after = 40'000});
   auto w = want("/f");
-  w.options.tries = 1;
-  EXPECT_FALSE(fetch(w).status.ok());
+  {
+    HttpFetch killed;
+    auto got =
+        killed.fetch(w, {.stopped = [] { return false; }, .wait = [](int) { return false; }});
+    EXPECT_EQ(got.status.code(), pawl::Code::unavailable);
+  }
   EXPECT_EQ(on_disk(), body_.substr(0, 40'000));
   HttpFetch another;
   server_.serve("/f", {.body = body_});
@@ -172,7 +176,7 @@ TEST_F(HttpFetchTest, LiesAboutTheLength) {
   std::filesystem::remove(part());
   server_.serve("/short", {.body = body_, .length_off = -10});
   got = fetch(want("/short"));
-  EXPECT_EQ(got.rejection.reason, Reason::checksum_mismatch) << "never taken for whole";
+  EXPECT_EQ(got.rejection.reason, Reason::checksum_mismatch) << got.rejection.detail;
 }
 
 TEST_F(HttpFetchTest, TroubleThatPassesIsWaitedFor) {
