@@ -12,8 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -133,7 +137,7 @@ class BuildTest : public testing::Test {
   }
 
   pid_t start(const std::vector<std::string>& arguments, const std::string& trace) {
-    std::vector<std::string> words = {PAWL_BUILD_DIR "/pawl-dataset"};
+    std::vector<std::string> words = {PAWL_BUILD_DIR "/" + program_};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
     for (std::string& word : words)
@@ -218,6 +222,7 @@ class BuildTest : public testing::Test {
   }
 
   std::string folder_;
+  std::string program_ = "pawl-dataset";
   std::function<void()> between_;
 };
 
@@ -419,6 +424,58 @@ TEST_F(BuildTest, WhatIsWrongHasItsExitCode) {
   auto json_error = run({"build", "bad.json", "--json"});
   EXPECT_EQ(Value::parse(json_error.out)->get("exit_code").as_integer(), 6);
   EXPECT_EQ(run({"--help"}).code, 0);
+}
+
+// The example of embedding, as its first lines promise.
+TEST_F(BuildTest, TheEmbeddedExampleGoesOnAfterAKill) {
+  generate_images(150);
+  program_ = "pawl-dataset-embed";
+  auto whole = run({"state1", "data/images"});
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  EXPECT_EQ(whole.count("count"), 150);
+  EXPECT_THAT(whole.out, HasSubstr("images, mean brightness"));
+  auto first = run({"state2", "data/images"}, {"count", 100});
+  ASSERT_EQ(first.code, 128 + SIGKILL);
+  auto second = run({"state2", "data/images"});
+  EXPECT_EQ(second.code, 0) << second.err;
+  EXPECT_EQ(second.out, whole.out);
+  EXPECT_LT(second.count("count"), 150);
+}
+
+// `make dataset`: the whole size, killed in the middle of each half. Prints what it took.
+TEST_F(BuildTest, TenThousandImages) {
+  const char* wanted = std::getenv("PAWL_DATASET_IMAGES");
+  if (!wanted) GTEST_SKIP() << "PAWL_DATASET_IMAGES says how many; make dataset does";
+  int count = std::stoi(wanted);
+  generate_images(count);
+  Value config = json("data/dataset.json");
+  config.set("batch", 200);
+  put("data/dataset.json", config.pretty());
+  Outcome whole;
+  auto took = [&](const std::string& what, const std::function<void()>& work) {
+    auto began = std::chrono::steady_clock::now();  // tidy: clock because this is a measurement
+    work();
+    auto ended = std::chrono::steady_clock::now();  // tidy: clock because this is a measurement
+    std::printf("%s: %.1f s\n", what.c_str(), std::chrono::duration<double>(ended - began).count());
+  };
+  took("uninterrupted", [&] { whole = run({"build", "data/dataset.json", "--dir", "whole"}); });
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  std::printf("%s", whole.out.c_str());
+  expect_known_answer("whole", count);
+  std::vector<std::string> command = {"build", "data/dataset.json", "--dir", "killed"};
+  Outcome first, second, third;
+  took("killed at half of the downloads", [&] { first = run(command, {"download", count / 2}); });
+  took("killed at half of the decodes", [&] { second = run(command, {"decode", count / 2}); });
+  took("to the end", [&] { third = run(command); });
+  ASSERT_EQ(third.code, 0) << third.err;
+  EXPECT_EQ(results("killed"), results("whole"));
+  int downloads = first.count("download") + second.count("download") + third.count("download");
+  int decodes = first.count("decode") + second.count("decode") + third.count("decode");
+  std::printf("downloads %d, decodes %d, of %d files\n", downloads, decodes, count);
+  auto threads = static_cast<int>(std::max(2U, std::thread::hardware_concurrency()));
+  EXPECT_LE(downloads, whole.count("download") + 2 * 200 * threads);
+  EXPECT_LE(decodes, whole.count("decode") + 2 * 200 * threads);
+  EXPECT_EQ(third.count("download"), 0);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dataset/features.h"
+#include "dataset/files.h"
 #include "dataset/generate.h"
 
 namespace dataset {
@@ -165,6 +166,13 @@ TEST(Reasons, EachHasItsCodeOnceAndASentence) {
     EXPECT_EQ(std::string(r.sentence).back(), '.');
   }
   EXPECT_EQ(reasons().size(), static_cast<std::size_t>(Reason::too_small));
+  // The README's table is this list.
+  auto page = read_file(PAWL_SOURCE_DIR "/apps/dataset/README.md");
+  ASSERT_TRUE(page.ok());
+  for (const ReasonText& r : reasons()) {
+    std::string row = std::string("| `") + r.code + "` | " + r.sentence + " |\n";
+    EXPECT_NE(page->find(row), std::string::npos) << row;
+  }
   EXPECT_EQ(reason_of("no such reason"), Reason::none);
 }
 
