@@ -79,7 +79,7 @@ examples: setup-build  ## run every example and compare what it prints
 dataset: setup  ## build a dataset of IMAGES (10000), killed twice; compare with what is known
 	@$(call compile,release,dataset_test)
 	@PAWL_DATASET_IMAGES=$(or $(IMAGES),10000) build/release/dataset_test \
-	  --gtest_filter=BuildTest.TenThousandImages
+	  --gtest_filter=BuildTest.KilledTwiceItFindsWhatIsKnown
 
 coverage: setup  ## lines and branches that tests reach
 	@tools/check --only coverage --jobs $(JOBS)

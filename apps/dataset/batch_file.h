@@ -1,10 +1,11 @@
 #pragma once
 // run_batch: turns each record of one file into a record of another, so that a kill costs no more
-// than the few since the last checkpoint.
+// than the record in work.
 //
-// Lines go to FILE.part; every so often the checkpoint says how many lines and bytes are good. The
-// next attempt cuts the part back to that, checks that it reads, and goes on after it. The rename
-// to FILE comes last: whoever finds FILE needs nothing else.
+// Lines go to FILE.part as they are made; they are their own ledger. The next attempt takes up
+// those that read and are about the right items, cuts off what follows (a torn line, after a power
+// cut perhaps more), and goes on after it. The rename to FILE comes last: whoever finds FILE needs
+// nothing else. The checkpoint says how far it is, for people; it may be a moment behind.
 
 #include <fcntl.h>
 #include <pawl/step.h>
@@ -18,37 +19,45 @@
 
 namespace dataset {
 
-// How much of FILE.part is good.
+// What the checkpoint says.
 struct Mark {
-  std::int64_t items = 0, bytes = 0;
+  std::int64_t items = 0;
 };
 
 constexpr std::int64_t kMarkEvery = 10;  // items
+
+inline const std::string& name_of(const Item& r) { return r.name; }
+inline const std::string& name_of(const Checked& r) { return r.name; }
+inline const std::string& name_of(const Labelled& r) { return r.image.name; }
 
 }  // namespace dataset
 
 template <>
 struct pawl::Codec<dataset::Mark> : pawl::Fields<dataset::Mark> {
-  static auto fields() {
-    return std::tuple(field("items", &dataset::Mark::items), field("bytes", &dataset::Mark::bytes));
-  }
+  static auto fields() { return std::tuple(field("items", &dataset::Mark::items)); }
 };
 
 namespace dataset {
 
-// The records that an earlier attempt left, at most `most`; the part is cut back to just these.
-template <typename Out>
-std::vector<Out> take_up(const Mark& mark, const std::string& part, std::size_t most) {
+// The records that an earlier attempt left; the part is cut back to just these.
+template <typename In, typename Out>
+std::vector<Out> take_up(const std::vector<In>& in, const std::string& part) {
+  std::vector<Out> out;
   auto text = read_file(part);
-  auto good = static_cast<std::size_t>(mark.bytes);
-  if (text.ok() && mark.items > 0 && text->size() >= good) {
-    auto records = from_lines<Out>(std::string_view(*text).substr(0, good), part);
-    bool fits = records.ok() && records->size() == static_cast<std::size_t>(mark.items) &&
-                records->size() <= most;
-    if (fits && ::truncate(part.c_str(), mark.bytes) == 0) return *std::move(records);
+  std::size_t good = 0;
+  while (text.ok() && out.size() < in.size()) {
+    auto end = text->find('\n', good);
+    if (end == std::string::npos) break;
+    auto one = from_lines<Out>(std::string_view(*text).substr(good, end + 1 - good), part);
+    if (!one.ok() || name_of(one->front()) != name_of(in[out.size()])) break;
+    out.push_back(std::move(one->front()));
+    good = end + 1;
   }
-  remove_file(part);
-  return {};
+  if (good == 0 || ::truncate(part.c_str(), static_cast<off_t>(good)) != 0) {
+    remove_file(part);
+    out.clear();
+  }
+  return out;
 }
 
 // `turn(in, out)` returns a Status; not ok ends the attempt, and what was done is kept.
@@ -61,33 +70,21 @@ pawl::Result<std::vector<Out>> run_batch(pawl::Step& step, const std::vector<In>
   }
   std::string part = file + ".part";
   if (auto s = make_folders(folder_of(file)); !s.ok()) return s;
-  auto out = take_up<Out>(step.checkpoint_as<Mark>(), part, in.size());
+  auto out = take_up<In, Out>(in, part);
   Fd fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
   if (!fd.ok()) return file_error("writing", part);
-  Mark mark{static_cast<std::int64_t>(out.size()), ::lseek(fd.get(), 0, SEEK_END)};
-  std::string lines;
-  auto keep = [&]() -> pawl::Status {
-    if (auto s = write_all(fd.get(), lines, part); !s.ok()) return s;
-    mark.items = static_cast<std::int64_t>(out.size());
-    mark.bytes += static_cast<std::int64_t>(lines.size());
-    lines.clear();
-    return step.save(mark);
-  };
   while (out.size() < in.size()) {
-    pawl::Status s = step.stopped() ? pawl::Status::failed("stopped") : pawl::Status();
+    if (step.stopped()) return pawl::Status::failed("stopped");
     Out record;
-    if (s.ok()) s = turn(in[out.size()], record);
-    if (!s.ok()) {
-      if (auto kept = keep(); !kept.ok()) return kept;
-      return s;
-    }
-    lines += pawl::Codec<Out>::encode(record).json() + "\n";
+    if (auto s = turn(in[out.size()], record); !s.ok()) return s;
+    std::string line = pawl::Codec<Out>::encode(record).json() + "\n";
+    if (auto s = write_all(fd.get(), line, part); !s.ok()) return s;
     out.push_back(std::move(record));
-    if (static_cast<std::int64_t>(out.size()) % kMarkEvery != 0) continue;
-    if (s = keep(); !s.ok()) return s;
-    step.progress(static_cast<double>(out.size()), static_cast<double>(in.size()), "images");
+    auto done = static_cast<std::int64_t>(out.size());
+    if (done % kMarkEvery != 0) continue;
+    if (auto s = step.save(Mark{done}); !s.ok()) return s;
+    step.progress(static_cast<double>(done), static_cast<double>(in.size()), "images");
   }
-  if (auto s = keep(); !s.ok()) return s;
   if (sync) {  // the files that these records are about, and their names
     if (auto s = sync_all(folder_of(file)); !s.ok()) return s;
   } else if (::fsync(fd.get()) != 0) {

@@ -6,6 +6,7 @@
 #include "dataset/duplicates.h"
 #include "dataset/fetch.h"
 #include "dataset/manifest.h"
+#include "dataset/sha256.h"
 #include "dataset/source_list.h"
 #include "dataset/trace.h"
 
@@ -97,19 +98,28 @@ Result<Batches> plan(Step& step) {
   return all;
 }
 
+Patience patience_of(Step& step) {
+  return {.stopped =
+              [&step] {
+                step.heartbeat();  // one large file may take its time
+                return step.stopped();
+              },
+          .wait = [&step](int ms) { return step.wait_for(pawl::Millis(ms)); }};
+}
+
+Fetch fetch_of(const Site& site, Step& step) {
+  return {{site.layout.files(), site.layout.parts()},
+          site.config.download,
+          site.config.validate.max_bytes,
+          patience_of(step)};
+}
+
 Result<Batch> download(const Batch& batch, Step& step) {
   auto site = site_of(step);
   if (!site.ok()) return site.status();
   auto items = read_lines<Item>(site->layout.batch("plan", batch.number));
   if (!items.ok()) return items.status();
-  Patience patience{.stopped =
-                        [&] {
-                          step.heartbeat();  // one large file may take its time
-                          return step.stopped();
-                        },
-                    .wait = [&](int ms) { return step.wait_for(pawl::Millis(ms)); }};
-  Fetch fetch({site->layout.files(), site->layout.parts()}, site->config.download,
-              site->config.validate.max_bytes, patience);
+  Fetch fetch = fetch_of(*site, step);
   auto file = site->layout.batch("download", batch.number);
   auto done = run_batch<Item, Checked>(
       step, *items, file, true,
@@ -118,11 +128,29 @@ Result<Batch> download(const Batch& batch, Step& step) {
   return count(batch.number, *done);
 }
 
-Status validate_one(const Site& site, const Checked& in, Checked& out) {
+// A file that is not what was fetched any more: a power cut took it before it was on disk, or
+// somebody changed it. It is fetched again.
+Status fetch_again(const Site& site, Step& step, int batch, Checked& record) {
+  auto items = read_lines<Item>(site.layout.batch("plan", batch));
+  if (!items.ok()) return items.status();
+  step.log(record.name + " is not what was fetched; fetching it again");
+  remove_file(join_path(site.layout.files(), record.name));
+  Fetch fetch = fetch_of(site, step);
+  for (const Item& item : *items)
+    if (item.name == record.name) return fetch.fetch(item, record);
+  return Status::permanent(record.name + " is not in the plan");
+}
+
+Status validate_one(const Site& site, Step& step, int batch, Checked in, Checked& out) {
+  std::string path = join_path(site.layout.files(), in.name);
+  auto bytes = in.reason.empty() ? read_file(path) : Result<std::string>(std::string());
+  if (in.reason.empty() && (!bytes.ok() || sha256_hex(*bytes) != in.sha256)) {
+    if (auto s = fetch_again(site, step, batch, in); !s.ok()) return s;
+    if (in.reason.empty()) bytes = read_file(path);
+    if (!bytes.ok()) return bytes.status();
+  }
   out = in;
   if (!in.reason.empty()) return {};
-  auto bytes = read_file(join_path(site.layout.files(), in.name));
-  if (!bytes.ok()) return bytes.status();
   trace("decode", in.name);
   FeatureGrid grid;
   Bytes data(reinterpret_cast<const std::uint8_t*>(bytes->data()), bytes->size());
@@ -144,9 +172,10 @@ Result<Batch> validate(const Batch& batch, Step& step) {
   auto in = read_lines<Checked>(site->layout.batch("download", batch.number));
   if (!in.ok()) return in.status();
   auto file = site->layout.batch("validate", batch.number);
-  auto done = run_batch<Checked, Checked>(
-      step, *in, file, false,
-      [&](const Checked& c, Checked& out) { return validate_one(*site, c, out); });
+  auto done =
+      run_batch<Checked, Checked>(step, *in, file, false, [&](const Checked& c, Checked& out) {
+        return validate_one(*site, step, batch.number, c, out);
+      });
   if (!done.ok()) return done.status();
   return count(batch.number, *done);
 }

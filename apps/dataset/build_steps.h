@@ -5,7 +5,7 @@
 //
 // A run's input is {"config": ..., "output": FOLDER}. Steps hand on numbers of batches; records are
 // in OUTPUT/work/JOB/STEP/NUMBER.jsonl, each written once, whole. Within a batch the lines written
-// so far are kept with a checkpoint, so that a kill costs a few images. Everything that a step
+// so far are the ledger, so that a kill costs the image in work. Everything that a step
 // writes follows from the config and the sources alone: no times, no order of threads.
 
 #include <pawl/workflow.h>

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -19,7 +20,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <set>
+#include <thread>
 
 #include "dataset/files.h"
 #include "dataset/generate.h"
@@ -218,7 +219,7 @@ class BuildTest : public testing::Test {
     EXPECT_EQ(found, wanted);
     EXPECT_GT(stay.size(), static_cast<std::size_t>(least / 2));
     EXPECT_GT(copies.size(), static_cast<std::size_t>(least / 10));
-    EXPECT_GE(rejected.size(), static_cast<std::size_t>(std::min(least / 20, kWaysToBreak)));
+    EXPECT_GE(rejected.size(), static_cast<std::size_t>(std::min(least / 40, kWaysToBreak)));
   }
 
   std::string folder_;
@@ -245,10 +246,13 @@ TEST_F(BuildTest, FindsWhatTheGeneratorHid) {
   }
 }
 
-// Wherever it is killed: the same bytes in the end, and what was done is not done again but for the
-// few images between two checkpoints of each thread.
+// Wherever it is killed: the same bytes in the end, and what was done is not done again, but for
+// the one image that each thread had in work.
 TEST_F(BuildTest, KilledAnywhereItWritesTheSame) {
   generate_images(200);
+  Value config = json("data/dataset.json");
+  config.set("batch", 50);
+  put("data/dataset.json", config.pretty());
   ASSERT_EQ(run({"build", "data/dataset.json", "--dir", "whole", "--threads", "1"}).code, 0);
   std::string expected = results("whole");
   int number = 0;
@@ -273,24 +277,13 @@ TEST_F(BuildTest, KilledAnywhereItWritesTheSame) {
           again += before != first.trace.end();
           EXPECT_EQ(times, 1);
         }
-        EXPECT_LE(again, 2 * 20) << work << ": a batch for each thread, at most";
-        EXPECT_LE(done, what == work ? 200 - point + 2 * 20 : 200);
+        int most = 2;  // what each thread had in work
+        EXPECT_LE(again, most) << work;
+        EXPECT_LE(done, what == work ? 200 - point + most : 200);
       }
       EXPECT_LE(second.count("download"), what == "decode" ? 0 : 200);
     }
   }
-}
-
-TEST_F(BuildTest, KilledAgainAndAgainItEnds) {
-  generate_images(150);
-  ASSERT_EQ(run({"build", "data/dataset.json", "--dir", "whole"}).code, 0);
-  std::vector<std::string> command = {"build", "data/dataset.json", "--dir", "out"};
-  for (int i = 0; i < 3; ++i)
-    ASSERT_EQ(run(command, {"download", 30}).code, 128 + SIGKILL);
-  for (int i = 0; i < 2; ++i)
-    ASSERT_EQ(run(command, {"decode", 30}).code, 128 + SIGKILL);
-  ASSERT_EQ(run(command).code, 0);
-  EXPECT_EQ(results("out"), results("whole"));
 }
 
 TEST_F(BuildTest, InterruptedItGoesOnWithResume) {
@@ -401,6 +394,47 @@ TEST_F(BuildTest, AnotherProcessIsToldWhoHasTheFolder) {
   EXPECT_EQ(asked, 1);
 }
 
+TEST_F(BuildTest, WhatCannotBeFetchedIsRejectedWithItsReason) {
+  Dice dice(8);
+  std::string good = encode_png(draw_picture(dice, 40, 40));
+  put("photos/good.png", good);
+  put("photos/large.png", std::string(5'000'000, 'x'));
+  put("photos/\xfe.png", good);
+  ASSERT_EQ(::mkfifo(at("photos/pipe.png").c_str(), 0600), 0);
+  ASSERT_EQ(::symlink("nothing", at("photos/dangling.png").c_str()), 0);
+  put("list.txt", "photos/good.png " + std::string(64, '0') + "\nphotos/gone.png\n");
+  put("d.json", R"({"name": "x", "sources": [{"folder": "photos"}, {"files": "list.txt"}],
+                    "validate": {"max_bytes": 1000000}})");
+  auto done = run({"build", "d.json", "--dir", "out"});
+  ASSERT_EQ(done.code, 0) << done.err;
+  std::map<std::string, std::string> reasons;
+  for (const Value& v : lines("out/rejected.jsonl"))
+    reasons[std::string(v.get("reason").as_string())] += std::string(v.get("name").as_string());
+  EXPECT_EQ(reasons["too_many_bytes"], "photos/large.png");
+  EXPECT_EQ(reasons["not_a_file"], "photos/pipe.png");
+  EXPECT_EQ(reasons["checksum_mismatch"], "list/photos/good.png");
+  EXPECT_EQ(reasons["unreadable"], "list/photos/gone.pngphotos/dangling.png");
+  EXPECT_THAT(reasons["bad_name"], HasSubstr("photos/?.png~"));
+  EXPECT_EQ(reasons.size(), 5u);
+  EXPECT_EQ(lines("out/manifest.jsonl").size(), 1u);
+}
+
+// As a power cut may leave them: files that were recorded, and are not on disk.
+TEST_F(BuildTest, FilesThatWereLostAreFetchedAgain) {
+  generate_images(100);
+  ASSERT_EQ(run({"build", "data/dataset.json", "--dir", "whole"}).code, 0);
+  std::vector<std::string> command = {"build", "data/dataset.json", "--dir", "out"};
+  ASSERT_EQ(run(command, {"decode", 1}).code, 128 + SIGKILL);
+  auto names = image_names();
+  put("out/files/images/" + names[60], "");
+  put("out/files/images/" + names[80], "torn");
+  std::filesystem::remove(at("out/files/images/" + names[99]));
+  auto done = run(command);
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(done.count("download"), 3);
+  EXPECT_EQ(results("out"), results("whole"));
+}
+
 TEST_F(BuildTest, WhatIsWrongHasItsExitCode) {
   put("photos/a.txt", "no image");
   put("ok.json", R"({"name": "x", "sources": [{"folder": "photos"}]})");
@@ -442,14 +476,15 @@ TEST_F(BuildTest, TheEmbeddedExampleGoesOnAfterAKill) {
   EXPECT_LT(second.count("count"), 150);
 }
 
-// `make dataset`: the whole size, killed in the middle of each half. Prints what it took.
-TEST_F(BuildTest, TenThousandImages) {
+// Killed in the middle of each half, with the known answer. `make dataset` runs this alone with ten
+// thousand images, and reads the times that it prints.
+TEST_F(BuildTest, KilledTwiceItFindsWhatIsKnown) {
   const char* wanted = std::getenv("PAWL_DATASET_IMAGES");
-  if (!wanted) GTEST_SKIP() << "PAWL_DATASET_IMAGES says how many; make dataset does";
-  int count = std::stoi(wanted);
+  int count = wanted ? std::stoi(wanted) : 300;
   generate_images(count);
   Value config = json("data/dataset.json");
-  config.set("batch", 200);
+  int batch = std::clamp(count / 15, 1, 200);
+  config.set("batch", batch);
   put("data/dataset.json", config.pretty());
   Outcome whole;
   auto took = [&](const std::string& what, const std::function<void()>& work) {
@@ -473,8 +508,8 @@ TEST_F(BuildTest, TenThousandImages) {
   int decodes = first.count("decode") + second.count("decode") + third.count("decode");
   std::printf("downloads %d, decodes %d, of %d files\n", downloads, decodes, count);
   auto threads = static_cast<int>(std::max(2U, std::thread::hardware_concurrency()));
-  EXPECT_LE(downloads, whole.count("download") + 2 * 200 * threads);
-  EXPECT_LE(decodes, whole.count("decode") + 2 * 200 * threads);
+  EXPECT_LE(downloads, whole.count("download") + 2 * threads);
+  EXPECT_LE(decodes, whole.count("decode") + 2 * threads);
   EXPECT_EQ(third.count("download"), 0);
 }
 

@@ -1,10 +1,13 @@
 // libjpeg-turbo. Its errors longjmp to the setjmp of the two functions below, whose frames hold
 // nothing that would have to be destroyed: all state lives in Jpeg, which the caller owns.
-#include <jpeglib.h>
 #include <setjmp.h>
+
+// jpeglib.h needs stdio.h before it, and jerror.h reads its list only after it.
+// clang-format off
 #include <stdio.h>
-// jerror.h reads its list only after jpeglib.h.
+#include <jpeglib.h>
 #include <jerror.h>
+// clang-format on
 
 #include <algorithm>
 #include <cstring>

@@ -1,7 +1,15 @@
 #include "dataset/image_decode.h"
 
 #include <gtest/gtest.h>
+#include <png.h>
 
+// jpeglib.h needs stdio.h before it.
+// clang-format off
+#include <stdio.h>
+#include <jpeglib.h>
+// clang-format on
+
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -149,6 +157,87 @@ TEST(ImageDecode, OtherKindsAreNamed) {
             "unsupported_format");
   EXPECT_EQ(decode("plain text").rejection.detail, "it begins with 70 6c 61 69 6e 20 74 65");
   EXPECT_EQ(reason("RIFF\x10\x20\x30\x40WAVEfmt "), "not_an_image");
+}
+
+// One pixel value all over, in one of libpng's kinds.
+std::string png_of(int type, int depth, const std::vector<std::uint8_t>& pixel) {
+  std::string file;
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  png_infop info = png_create_info_struct(png);
+  png_set_write_fn(
+      png, &file,
+      [](png_structp p, png_bytep bytes, std::size_t size) {
+        static_cast<std::string*>(png_get_io_ptr(p))->append(reinterpret_cast<char*>(bytes), size);
+      },
+      [](png_structp) {});
+  png_set_IHDR(png, info, 16, 16, depth, type, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+               PNG_FILTER_TYPE_DEFAULT);
+  png_color colours[2] = {{1, 2, 3}, {40, 50, 60}};
+  if (type == PNG_COLOR_TYPE_PALETTE) png_set_PLTE(png, info, colours, 2);
+  png_write_info(png, info);
+  std::vector<std::uint8_t> row;
+  for (int x = 0; x < 16; ++x)
+    row.insert(row.end(), pixel.begin(), pixel.end());
+  for (int y = 0; y < 16; ++y)
+    png_write_row(png, row.data());
+  png_write_end(png, info);
+  png_destroy_write_struct(&png, &info);
+  return file;
+}
+
+TEST(ImageDecode, EveryKindOfPngBecomesColoursOverWhite) {
+  using Rgb = std::vector<std::uint8_t>;
+  auto colour = [](const std::string& file) {
+    Rows rows;
+    Decoded d = decode(file, "x", {}, &rows);
+    EXPECT_FALSE(d.rejection.rejected()) << d.rejection.detail;
+    return Rgb(rows.last.begin(), rows.last.begin() + 3);
+  };
+  EXPECT_EQ(colour(png_of(PNG_COLOR_TYPE_GRAY, 8, {77})), (Rgb{77, 77, 77}));
+  EXPECT_EQ(colour(png_of(PNG_COLOR_TYPE_GRAY, 16, {128, 0})), (Rgb{128, 128, 128}));
+  EXPECT_EQ(colour(png_of(PNG_COLOR_TYPE_GRAY, 1, {0xff})), (Rgb{255, 255, 255}));
+  EXPECT_EQ(colour(png_of(PNG_COLOR_TYPE_PALETTE, 8, {1})), (Rgb{40, 50, 60}));
+  EXPECT_EQ(colour(png_of(PNG_COLOR_TYPE_GRAY_ALPHA, 8, {9, 0})), (Rgb{255, 255, 255}));
+  EXPECT_EQ(colour(png_of(PNG_COLOR_TYPE_RGB_ALPHA, 8, {0, 100, 200, 0})), (Rgb{255, 255, 255}));
+  EXPECT_EQ(colour(png_of(PNG_COLOR_TYPE_RGB_ALPHA, 8, {0, 100, 200, 255})), (Rgb{0, 100, 200}));
+  EXPECT_EQ(colour(png_of(PNG_COLOR_TYPE_RGB_ALPHA, 8, {0, 0, 0, 128})), (Rgb{127, 127, 127}));
+}
+
+TEST(ImageDecode, AJpegOfGreyOrOfInksBecomesColours) {
+  for (bool inks : {false, true}) {
+    jpeg_compress_struct info;
+    jpeg_error_mgr errors;
+    info.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&info);
+    unsigned char* bytes = nullptr;
+    unsigned long size = 0;
+    jpeg_mem_dest(&info, &bytes, &size);
+    info.image_width = info.image_height = 16;
+    info.input_components = inks ? 4 : 1;
+    info.in_color_space = inks ? JCS_CMYK : JCS_GRAYSCALE;
+    jpeg_set_defaults(&info);
+    jpeg_start_compress(&info, TRUE);
+    std::vector<std::uint8_t> row;
+    for (int x = 0; x < 16; ++x) {  // inverted inks: red is all, the others half, black none
+      if (inks)
+        row.insert(row.end(), {255, 128, 128, 255});
+      else
+        row.push_back(90);
+    }
+    while (info.next_scanline < 16) {
+      JSAMPROW rows[1] = {row.data()};
+      jpeg_write_scanlines(&info, rows, 1);
+    }
+    jpeg_finish_compress(&info);
+    jpeg_destroy_compress(&info);
+    Rows rows;
+    Decoded d = decode({reinterpret_cast<char*>(bytes), size}, "x", {}, &rows);
+    std::free(bytes);
+    EXPECT_FALSE(d.rejection.rejected()) << d.rejection.detail;
+    EXPECT_NEAR(rows.last[0], inks ? 255 : 90, 3);
+    EXPECT_NEAR(rows.last[1], inks ? 128 : 90, 3);
+    EXPECT_NEAR(rows.last[2], inks ? 128 : 90, 3);
+  }
 }
 
 TEST(ImageDecode, AnExtensionMayBeMissingButNotFalse) {

@@ -1,8 +1,11 @@
 #include "dataset/image_encode.h"
 
-#include <jpeglib.h>
-#include <png.h>
+// jpeglib.h needs stdio.h before it.
+// clang-format off
 #include <stdio.h>
+#include <jpeglib.h>
+// clang-format on
+#include <png.h>
 #include <webp/encode.h>
 
 #include <algorithm>
