@@ -256,8 +256,8 @@ TEST_F(BuildTest, KilledAnywhereItWritesTheSame) {
   ASSERT_EQ(run({"build", "data/dataset.json", "--dir", "whole", "--threads", "1"}).code, 0);
   std::string expected = results("whole");
   int number = 0;
-  for (const auto& [what, points] : std::map<std::string, std::vector<int>>{
-           {"download", {1, 100, 199}}, {"decode", {1, 90, 180}}}) {
+  for (const auto& [what, points] :
+       std::map<std::string, std::vector<int>>{{"download", {1, 100}}, {"decode", {1, 90, 180}}}) {
     for (int point : points) {
       SCOPED_TRACE(what + " " + std::to_string(point));
       std::string dir = "killed" + std::to_string(++number);
