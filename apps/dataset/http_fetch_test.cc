@@ -23,7 +23,7 @@ class HttpFetchTest : public testing::Test {
     char name[] = "/tmp/pawl-dataset-XXXXXX";
     ASSERT_NE(::mkdtemp(name), nullptr);
     folder_ = name;
-    for (int i = 0; i < 100'000; ++i)
+    for (unsigned i = 0; i < 100'000; ++i)
       body_ += static_cast<char>('a' + i * i % 26);
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
