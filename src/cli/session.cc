@@ -225,7 +225,13 @@ Result<std::shared_ptr<const core::Plan>> Session::plan(WorkflowId id) {
   }
   auto row = TRY(TRY(store())->load_workflow(id));
   if (!row) return {Errc::corrupt, str("workflow version ", id.value, " is not in the store")};
-  auto parsed = core::parse_workflow(row->text, row->file);
+  std::vector<std::string> actions;
+  if (auto names = TRY(TRY(store())->meta(store::kActionNames))) {
+    auto list = Json::parse(*names);
+    for (std::size_t i = 0; list.ok() && i < list->size(); ++i)
+      if ((*list)[i].is_string()) actions.push_back((*list)[i].as_string());
+  }
+  auto parsed = core::parse_workflow(row->text, row->file, actions);
   if (!parsed.workflow) {
     return {Errc::newer_version,
             str("workflow ", row->name, " version ", row->version,
