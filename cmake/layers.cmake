@@ -2,21 +2,21 @@
 
 # -- Precompiled headers: two, each made once and reused, because flags are the same everywhere.
 # Standard headers only: ours change too often, and must not be found without their #include.
-# (The asan preset builds without any, and so finds includes that a .cc forgot.)
+# (The asan preset has it for tests only, and so finds includes that the product's .cc forgot.)
 set(PAWL_PCH_HEADERS
     <algorithm> <chrono> <functional> <memory> <optional> <span> <string> <string_view>
     <unordered_map> <variant> <vector>)
 file(WRITE ${CMAKE_BINARY_DIR}/pch/empty.cc.in "// Carries a precompiled header.\n")
 configure_file(${CMAKE_BINARY_DIR}/pch/empty.cc.in ${CMAKE_BINARY_DIR}/pch/empty.cc COPYONLY)
-if(PAWL_PCH)
+if(PAWL_PCH STREQUAL "ON")
   add_library(pawl_pch OBJECT ${CMAKE_BINARY_DIR}/pch/empty.cc)
   target_precompile_headers(pawl_pch PRIVATE ${PAWL_PCH_HEADERS})
-  if(GTest_FOUND)
-    add_library(pawl_test_pch OBJECT ${CMAKE_BINARY_DIR}/pch/empty.cc)
-    target_precompile_headers(pawl_test_pch PRIVATE ${PAWL_PCH_HEADERS}
-                              <gmock/gmock.h> <gtest/gtest.h>)
-    target_link_libraries(pawl_test_pch PRIVATE GTest::gtest GTest::gmock)
-  endif()
+endif()
+if(PAWL_PCH AND GTest_FOUND)
+  add_library(pawl_test_pch OBJECT ${CMAKE_BINARY_DIR}/pch/empty.cc)
+  target_precompile_headers(pawl_test_pch PRIVATE ${PAWL_PCH_HEADERS}
+                            <gmock/gmock.h> <gtest/gtest.h>)
+  target_link_libraries(pawl_test_pch PRIVATE GTest::gtest GTest::gmock)
 endif()
 
 function(pawl_reuse_pch target pch)
