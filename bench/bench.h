@@ -45,6 +45,7 @@ struct Benchmark {
   const char* name;
   const char* what;
   void (*run)(Report&);
+  bool apart = false;  // has a report of its own: runs only where --only names it
 };
 const std::vector<Benchmark>& benchmarks();
 

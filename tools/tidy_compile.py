@@ -15,6 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 COMPILERS = ["g++"]
 FLAGS = ["-std=gnu++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",
          "-Wno-missing-field-initializers", "-Isrc", "-Iinclude", "-I."]
+# What users include must also pass their compilers, in each standard they may ask for.
+PUBLIC_COMPILERS = ["g++", "clang++-14"]
+PUBLIC_FLAGS = [[f"-std={standard}", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow",
+                 "-Werror", "-Iinclude"] for standard in ("c++20", "c++2b")]
 CLANG_TIDY = "clang-tidy-14"
 CLANG_TIDY_LAYERS = ("src/core/", "src/engine/", "src/store/")
 FIRST_INCLUDE = re.compile(rb'^\s*#\s*include\s*["<]([^">]+)[">]', re.M)
@@ -106,6 +110,14 @@ def check_headers(root, names, jobs):
         for name in headers:
             command = [compiler, *FLAGS, "-x", "c++", "-"]
             work.append((name, fingerprint.of(name), command, f'#include "{name}"\n'.encode()))
+    for compiler in PUBLIC_COMPILERS:
+        for flags in PUBLIC_FLAGS:
+            fingerprint = Fingerprint(root, version_of(compiler) + " ".join(flags))
+            for name in headers:
+                if name.startswith("include/"):
+                    command = [compiler, *flags, "-x", "c++", "-"]
+                    text = f'#include "{name.removeprefix("include/")}"\n'
+                    work.append((name, fingerprint.of(name), command, text.encode()))
     return run_cached(root, "headers", work, jobs)
 
 

@@ -219,6 +219,10 @@ void Loop::take_submit(SubmitRun& s, Done done) {
   o.priority = q.priority;
   auto run = core::submit(std::move(s.plan), o, ctx_);
   if (!run.ok()) return answer(std::move(done), run.error());
+  if (!q.hold.empty()) {
+    auto held = core::decide(*run, core::Pause{q.hold}, ctx_);
+    PAWL_ASSERT(held.ok());
+  }
   last_run_ = o.id;
   auto created = create(std::move(*run));
   if (created.ok() && !q.idempotency_key.empty()) {
