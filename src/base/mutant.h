@@ -123,6 +123,8 @@
   X(key_not_given_on, "a cancelled run's key is not given on", "every run ends")                   \
   X(keys_given_too_soon, "a key is given on while its holders are read again",                     \
     "concurrency limit")                                                                           \
+  X(requeued_too_soon, "attempts are taken for lost while holders are read again",                 \
+    "concurrency limit")                                                                           \
   X(holders_read_late, "runs are admitted before the holders are known", "concurrency limit")      \
   X(resource_ignored, "one attempt more than the resource allows", "resource limit")               \
   X(resource_leaked, "a failed attempt keeps its resources", "every run ends")                     \

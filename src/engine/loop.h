@@ -132,6 +132,7 @@ class Loop {
   void ended(Entry& entry);
   void drain_followups();
   void give_key(const std::string& name);
+  void give_keys();  // all of them
   void start_child(RunId parent, const core::Effects::StartChild& child);
   bool reacquire_key(const core::Run& run, Status& refusal);
   Status carry_payloads(const core::Run& from, core::Run& to);

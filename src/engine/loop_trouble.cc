@@ -131,16 +131,15 @@ void Loop::try_again() {
   stalled_ = false;
   ctx_.effects = &open_->effects;
   while (!unread_.empty()) {
+    if (PAWL_MUTANT(keys_given_too_soon)) give_keys();
     Status read = restore(*unread_.begin());
     if (read.ok()) continue;
     trouble_reading_ = true;
     return stall(read.error());
   }
   doubtful_.clear();
-  // Keys that were released meanwhile.
-  for (const auto& name : keys_.names())
-    give_key(name);
-  drain_followups();
+  // Keys whose holders turned out to be gone: who holds one is known when every run is.
+  give_keys();
   if (trouble_reading_) trouble_ = Status{};
   trouble_reading_ = false;
   if (std::exchange(probe_, false)) {  // whether the store works shows in a commit only
