@@ -19,7 +19,8 @@ class Least(unittest.TestCase):
 
     def test_less_is_not(self):
         said = coverage.too_little({"core": [1] * 94 + [0] * 6})
-        self.assertEqual(said, ["core: 94 of 100 lines reached, 94.0 %; at least 95 % are asked for"])
+        self.assertEqual(said, ["core: 94 of 100 lines reached, 94.0 %; "
+                                "at least 95 % are asked for"])
 
     def test_nothing_measured_is_not(self):
         self.assertEqual(len(coverage.too_little({})), 1)
