@@ -179,10 +179,14 @@ function(pawl_torture)
   target_link_libraries(pawl_torture PRIVATE pawl_engine_testing pawl_server pawl_store_testing
                         pawl_worker pawl_actions pawl_store GTest::gtest)
   target_include_directories(pawl_torture PRIVATE ${CMAKE_SOURCE_DIR})
+  # For the tortured binary to load; the driver's own clock stays true.
+  add_library(pawl_wall_clock MODULE EXCLUDE_FROM_ALL
+              ${CMAKE_SOURCE_DIR}/tests/torture/preload/wall_clock.cc)
   target_compile_definitions(pawl_torture PRIVATE PAWL_BINARY="${CMAKE_BINARY_DIR}/pawl"
+                             PAWL_WALL_CLOCK="$<TARGET_FILE:pawl_wall_clock>"
                              PAWL_BUILD_DIR="${CMAKE_BINARY_DIR}"
                              PAWL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  add_dependencies(pawl_torture pawl)
+  add_dependencies(pawl_torture pawl pawl_wall_clock)
   pawl_reuse_pch(pawl_torture pawl_pch)
 endfunction()
 
