@@ -78,7 +78,8 @@ examples: build  ## run every example and compare what it prints
 coverage: setup  ## lines and branches that tests reach
 	@tools/check --only coverage --jobs $(JOBS)
 
-install: build  ## copy pawl to PREFIX/bin (/usr/local)
+install: setup-build  ## pawl to PREFIX/bin, the C++ library to PREFIX/include and lib (/usr/local)
+	@$(call compile,release,pawl pawl_shared pawl_static)
 	@cmake --install build/release --prefix $(PREFIX)
 
 hooks:  ## check format and messages at every commit of this clone

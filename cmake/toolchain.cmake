@@ -23,6 +23,10 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   # preset rebuilds it from the same commit when a core dump asks for it.
   add_compile_options(-ffunction-sections -fdata-sections)
   add_link_options(-Wl,--gc-sections)
+  # The same objects make libpawl.so. Hidden symbols are called as directly as in a program.
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+  set(CMAKE_CXX_COMPILE_OPTIONS_PIE -fPIC)  # programs share precompiled headers with libraries
+  add_compile_options(-fvisibility=hidden -fvisibility-inlines-hidden)
   if(NOT PAWL_SANITIZE)
     add_compile_definitions(_FORTIFY_SOURCE=2)
   endif()

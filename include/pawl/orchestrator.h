@@ -27,8 +27,6 @@
 
 namespace pawl::PAWL_V1 {
 
-class Simulation;
-
 // A handler that workflow files name: `action: NAME`.
 struct Action {
   std::string name;  // letters, digits, _ and -

@@ -13,6 +13,7 @@ namespace pawl::PAWL_V1::templates {
 
 // A step's name and what it does.
 struct Named {
+  // From any callable of pawl/step.h.
   template <typename F>
   Named(std::string step_name, F f) : name(std::move(step_name)), run(handler(std::move(f))) {}
   std::string name;

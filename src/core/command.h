@@ -50,6 +50,7 @@ struct Limits {
 // Reused between decisions, so that a plain step allocates nothing.
 struct Scratch {
   std::vector<TaskId> settled, opening;
+  std::string text;
 };
 
 struct Context {

@@ -97,7 +97,13 @@ void get_row(Reader& in, TaskRow& r, Time base) {
   }
 }
 
-void put_json(Writer& w, const Json& v) { w.bytes(v.dump()); }
+void put_json(Writer& w, const Json& v) {
+  thread_local std::string text;  // its room is used again: this runs for each output of each write
+  text.clear();
+  v.dump_to(text);
+  w.bytes(text);
+  if (text.capacity() > (1u << 16)) text = {};
+}
 
 Json get_json(Reader& in) {
   auto parsed = Json::parse(in.bytes(), {.max_bytes = 256u << 20, .max_depth = 200});

@@ -177,45 +177,40 @@ void Crew::end(Slot& slot, core::Report report, Mono began, Mono at) {
   slot.link.reset();
 }
 
-void Crew::put(std::shared_ptr<Link> link, core::Report report) {
-  if (done_.empty()) oldest_done_ = now();
-  done_.push_back({std::move(link), std::move(report)});
+void Crew::put(const std::shared_ptr<Link>& link, core::Report report) {
+  if (done_ == 0) oldest_done_ = now();
+  if (link->done.empty()) done_links_.push_back(link);
+  link->done.push_back(std::move(report));
+  ++done_;
 }
 
 // Sends what is done, each queue's reports to its own worker. The lock is open meanwhile.
 void Crew::flush(Lock& lock) {
-  if (done_.empty() || !port_) return done_.clear();
-  std::vector<Done> out;
-  out.swap(done_);
+  if (done_ == 0) return;
   struct Parcel {
-    std::shared_ptr<Link> link;
+    WorkerId worker;
     std::vector<core::Report> reports;
     std::uint32_t slots = 0;
   };
   std::vector<Parcel> parcels;
-  for (Done& d : out) {
-    Parcel* parcel = nullptr;
-    for (Parcel& p : parcels)
-      if (p.link == d.link) parcel = &p;
-    if (!parcel) {
-      parcels.push_back({d.link, {}, 0});
-      parcel = &parcels.back();
-      parcel->reports.reserve(out.size());
-    }
-    parcel->reports.push_back(std::move(d.report));
-  }
   auto target = closing_ ? 0 : wanted();
-  for (Parcel& p : parcels) {
-    auto ended = static_cast<std::uint32_t>(p.reports.size());
-    p.link->offered -= std::min(ended, p.link->offered);
-    p.slots = target > p.link->offered ? target - p.link->offered : 0;
-    p.link->offered += p.slots;
+  for (const auto& link : done_links_) {
+    Parcel& p = parcels.emplace_back();
+    p.worker = link->id;
+    p.reports.swap(link->done);
+    link->done.reserve(std::min(p.reports.capacity(), kMostDone));
+    link->offered -= std::min(static_cast<std::uint32_t>(p.reports.size()), link->offered);
+    p.slots = target > link->offered ? target - link->offered : 0;
+    link->offered += p.slots;
   }
-  ++sending_;
+  done_links_.clear();
+  done_ = 0;
   auto* port = port_;
+  if (!port) return;
+  ++sending_;
   lock.unlock();
   for (Parcel& p : parcels)
-    port->report(p.link->id, std::move(p.reports), p.slots);
+    port->report(p.worker, std::move(p.reports), p.slots);
   lock.lock();
   if (--sending_ == 0) idle_.notify_all();
 }
@@ -227,7 +222,7 @@ void Crew::work(const std::shared_ptr<Slot>& slot) {
   Mono at = now();
   for (;;) {
     while (queue_.empty() && !closing_ && !halted_) {
-      if (!done_.empty()) {
+      if (done_ > 0) {
         flush(lock);
         continue;
       }
@@ -240,9 +235,8 @@ void Crew::work(const std::shared_ptr<Slot>& slot) {
     Job job = std::move(queue_.front());
     queue_.pop_front();
     begin(*slot, job, at);
-    if (!done_.empty()) {
-      bool hold =
-          !options_.simulated && done_.size() < kMostDone && at - oldest_done_ < kLongestHold;
+    if (done_ > 0) {
+      bool hold = !options_.simulated && done_ < kMostDone && at - oldest_done_ < kLongestHold;
       if (hold) {
         wake_keeper_by(at + kKeeperStep);
       } else {

@@ -45,7 +45,7 @@ class Crew : public std::enable_shared_from_this<Crew> {
   struct Options {
     unsigned threads = 2;
     Duration patience = std::chrono::seconds(2);
-    const Clock* clock = nullptr;
+    std::shared_ptr<const Clock> clock;
     bool simulated = false;  // the clock moves only when poke() is called
     std::uint64_t generation = 0;
     // Returns when what was told of a run before is on disk.
@@ -99,10 +99,6 @@ class Crew : public std::enable_shared_from_this<Crew> {
     std::uint64_t lines = 0;
     std::condition_variable changed;
   };
-  struct Done {
-    std::shared_ptr<Link> link;
-    core::Report report;
-  };
   using Lock = std::unique_lock<std::mutex>;
 
   Crew(core::WorkerPort& port, Options options) : port_(&port), options_(options) {}
@@ -112,7 +108,7 @@ class Crew : public std::enable_shared_from_this<Crew> {
   void end(Slot& slot, core::Report report, Mono began, Mono now);
   core::Report carry_out(Slot& slot, Job& job);
   core::Report report_of(Slot& slot, const Job& job, const Result<Value>& outcome, Stop stop);
-  void put(std::shared_ptr<Link> link, core::Report report);
+  void put(const std::shared_ptr<Link>& link, core::Report report);
   void flush(Lock& lock);
   void keep();
   void look_after(Lock& lock, const std::shared_ptr<Slot>& slot, Mono at);
@@ -131,7 +127,8 @@ class Crew : public std::enable_shared_from_this<Crew> {
   std::deque<Job> queue_;
   std::vector<std::shared_ptr<Slot>> slots_;
   std::vector<std::shared_ptr<Link>> links_;
-  std::vector<Done> done_;
+  std::vector<std::shared_ptr<Link>> done_links_;  // that have reports to send
+  std::size_t done_ = 0;                           // so many in all
   Mono oldest_done_{};
   std::thread keeper_;
   Mono keeper_due_ = Mono::max();

@@ -29,7 +29,7 @@ void Crew::keep() {
     auto slots = slots_;
     for (const auto& slot : slots)
       look_after(lock, slot, at);
-    if (!done_.empty() && !closing_) {
+    if (done_ > 0 && !closing_) {
       if (at - oldest_done_ >= kHold || options_.simulated) {
         flush(lock);
         continue;
@@ -135,7 +135,8 @@ void Crew::halt() {
   if (closing_ || halted_) return;
   halted_ = keeper_stop_ = true;
   queue_.clear();
-  done_.clear();
+  done_ = 0;
+  done_links_.clear();
   std::vector<std::shared_ptr<Slot>> idle;
   for (const auto& slot : slots_) {
     if (!slot->busy) {
@@ -160,7 +161,7 @@ void Crew::halt() {
 
 bool Crew::quiet() {
   Lock lock(mutex_);
-  if (!queue_.empty() || !done_.empty() || sending_ > 0) return false;
+  if (!queue_.empty() || done_ > 0 || sending_ > 0) return false;
   Mono at = now();
   for (const auto& slot : slots_) {
     if (!slot->busy) continue;

@@ -26,6 +26,7 @@ class Crew::Link : public core::WorkerLink, public std::enable_shared_from_this<
   // Guarded by the crew's lock.
   WorkerId id;
   std::shared_ptr<const HandlerSet> set;
+  std::vector<core::Report> done;  // to be sent
   std::uint32_t offered = 0;  // slots offered, and attempts given out on them, that have not ended
 
  private:

@@ -16,6 +16,10 @@ constexpr unsigned kMostThreads = 1024;
 constexpr const char* kKnownActions = "library_actions";  // in the store's small settings
 constexpr const char* kFileQueue = "default";
 
+std::shared_ptr<const Clock> machine_clock() {
+  return std::shared_ptr<const Clock>(std::shared_ptr<void>(), &system_clock());
+}
+
 Status check_options(const Options& o) {
   if (o.threads > kMostThreads) {
     return {Code::invalid, str("threads: ", o.threads), str("at most ", kMostThreads)};
@@ -79,9 +83,11 @@ std::shared_ptr<const HandlerSet> action_set(const std::vector<Action>& actions)
 }  // namespace
 
 Result<std::shared_ptr<Orchestrator::Impl>> Orchestrator::Impl::open(
-    Options options, std::shared_ptr<store::Store> store, const Clock* clock, bool simulated) {
+    Options options, std::shared_ptr<store::Store> store, std::shared_ptr<const Clock> clock,
+    bool simulated) {
+  if (auto valid = check_options(options); !valid.ok()) return valid;
   auto impl = std::make_shared<Impl>();
-  impl->clock = clock;
+  impl->clock = std::move(clock);
   impl->generation = fork_generation();
   impl->store = std::move(store);
   std::vector<std::string> names{kHandlerAction};
@@ -92,7 +98,7 @@ Result<std::shared_ptr<Orchestrator::Impl>> Orchestrator::Impl::open(
 
   engine::Options e;
   e.store = impl->store.get();
-  e.clock = clock;
+  e.clock = impl->clock.get();
   e.actions = *std::move(known);
   e.limits.max_output_bytes = options.max_output_bytes;
   e.retention.keep = options.keep;
@@ -104,11 +110,16 @@ Result<std::shared_ptr<Orchestrator::Impl>> Orchestrator::Impl::open(
   c.threads =
       options.threads > 0 ? options.threads : std::max(2u, std::thread::hardware_concurrency());
   c.patience = options.patience;
-  c.clock = clock;
+  c.clock = impl->clock;
   c.simulated = simulated;
   c.generation = impl->generation;
-  c.settled = [engine = impl->engine.get()](RunId run) {
-    return to_status(engine->inspect(pawl::RunId(run), [](const core::Run&) {}));
+  // A thread that was given up may ask when nothing is there any more.
+  c.settled = [weak = std::weak_ptr<Impl>(impl)](RunId run) -> Status {
+    auto living = weak.lock();
+    if (!living) return {Code::unavailable, "the orchestrator was closed"};
+    auto call = living->enter();
+    if (!call.status.ok()) return call.status;
+    return to_status(living->engine->inspect(pawl::RunId(run), [](const core::Run&) {}));
   };
   impl->crew = Crew::start(*impl->engine, std::move(c));
   impl->events = std::make_shared<Events>(*impl->engine);
@@ -132,7 +143,7 @@ Result<std::unique_ptr<Orchestrator>> Orchestrator::open(Options options) {
   auto store = store::open_sqlite(where);
   if (!store.ok()) return to_status(store.error());
   int lock = close_in_children(options.directory + "/pawl.lock");
-  auto impl = Impl::open(std::move(options), *std::move(store), &system_clock(), false);
+  auto impl = Impl::open(std::move(options), *std::move(store), machine_clock(), false);
   if (!impl.ok()) {
     forget_lock(lock);
     return impl.status();

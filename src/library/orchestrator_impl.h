@@ -31,7 +31,7 @@ struct Orchestrator::Impl {
   ~Impl();
   // Opens on a store that is open already.
   static Result<std::shared_ptr<Impl>> open(Options options, std::shared_ptr<store::Store> store,
-                                            const Clock* clock, bool simulated);
+                                            std::shared_ptr<const Clock> clock, bool simulated);
   Call enter();
   // ... for calls that wait for a run.
   Call enter_waiting(const char* what);
@@ -63,7 +63,7 @@ struct Orchestrator::Impl {
   core::Context reading_context();
 
   Options options;
-  const Clock* clock = nullptr;
+  std::shared_ptr<const Clock> clock;
   std::uint64_t generation = 0;
   int lock_number = -1;
   std::shared_mutex life;
@@ -86,6 +86,9 @@ struct OrchestratorAccess {
     return std::unique_ptr<Orchestrator>(new Orchestrator(std::move(impl)));
   }
   static Orchestrator::Impl& of(Orchestrator& o) { return *o.impl_; }
+  static void replace(Orchestrator& o, std::shared_ptr<Orchestrator::Impl> impl) {
+    o.impl_ = std::move(impl);
+  }
 };
 
 }  // namespace pawl::v1

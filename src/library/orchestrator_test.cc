@@ -223,6 +223,47 @@ TEST(Orchestrator, RecoversWithinItsAttempts) {
   EXPECT_TRUE(pawl->recoverable()->empty());
 }
 
+TEST(Orchestrator, RecoversWithAnotherInput) {
+  Folder folder;
+  auto pawl = open(folder);
+  std::atomic<int> before{0};
+  pawl::Workflow w("picky");
+  w.step("before", [&] { return ++before; });
+  w.step("even", [](pawl::Step& s) -> pawl::Result<int> {
+     auto n = s.run_input().as_integer();
+     if (n % 2) return pawl::Status::permanent("odd");
+     return static_cast<int>(n) + static_cast<int>(s.output_of("before").as_integer());
+   }).after("before");
+  ASSERT_EQ(text(pawl->define(w)), "ok");
+  auto run = pawl->execute("picky", 3, {.job = "j"});
+  ASSERT_EQ(run->state, RunState::failed);
+  EXPECT_EQ(pawl->recover(run->id, {.from = "", .input = 4, .by = ""}).status().code(),
+            pawl::Code::invalid);
+  auto on = pawl->recover(run->id, {.from = "even", .input = 4, .by = "ann"});
+  ASSERT_TRUE(on.ok()) << on.status().text();
+  EXPECT_NE(*on, run->id);
+  auto ended = pawl->wait(*on);
+  EXPECT_EQ(ended->state, RunState::completed);
+  EXPECT_EQ(ended->output.as_integer(), 5);
+  EXPECT_EQ(ended->recovered_from, run->id);
+  EXPECT_EQ(ended->recovery_attempts, 1);
+  EXPECT_EQ(before, 1);
+  EXPECT_EQ(pawl->get_by_job("j")->size(), 2u);
+}
+
+TEST(Orchestrator, StartsManyAtOnce) {
+  Folder folder;
+  auto pawl = open(folder);
+  ASSERT_EQ(text(pawl->define(sums())), "ok");
+  auto runs = pawl->start_many("sums", {1, 2, 3}, {.job = "many"});
+  ASSERT_TRUE(runs.ok());
+  ASSERT_EQ(runs->size(), 3u);
+  EXPECT_EQ(pawl->wait((*runs)[2])->output.json(), R"({"plus":7,"words":"6"})");
+  EXPECT_TRUE(pawl->start_many("sums", {})->empty());
+  EXPECT_EQ(pawl->start_many("sums", {1, 2}, {.key = "k"}).status().code(), pawl::Code::invalid);
+  EXPECT_EQ(pawl->start_many("nothing", {1}).status().code(), pawl::Code::not_found);
+}
+
 TEST(Orchestrator, GoesOnInTheNextLifeWithTheCheckpoint) {
   Folder folder;
   std::atomic<int> firsts{0};

@@ -46,7 +46,11 @@ void complete_attempt(Decider& d, TaskId t, const Report& r) {
             true});
   }
   if (!r.outputs.is_null()) {
-    auto bytes = r.outputs.dump().size();
+    std::string& text = ctx.scratch.text;
+    text.clear();
+    r.outputs.dump_to(text);
+    auto bytes = text.size();
+    if (text.capacity() > ctx.limits.inline_bytes) text = {};
     if (bytes > ctx.limits.max_output_bytes) {
       return d.fail_attempt(t,
                             {FailureClass::user,

@@ -144,10 +144,17 @@ Status decide(Run& run, const Recover& c, Context& ctx) {
 
 Result<Run> recover_as_new(const Run& old, const Recover& c, RunId id, const Json& inputs,
                            Context& ctx) {
-  TaskId from = TRY(find_task(old, c.from));
+  std::vector<TaskId> from = {TRY(find_task(old, c.from))};
+  bool edited = !inputs.is_null();
+  if (!is_final(old.state) || (old.state != RunState::completed && !edited)) {
+    return Error{Errc::conflict,
+                 str("run ", old.id.value, " is ", to_string(old.state),
+                     ": a new run goes on from a completed one, or from one that is at its end "
+                     "where its inputs are edited")};
+  }
   if (old.state != RunState::completed) {
-    return Error{Errc::conflict, str("run ", old.id.value, " is ", to_string(old.state),
-                                     ": only a completed run is recovered as a new one")};
+    for (TaskId t = 0; t < old.task_count(); ++t)
+      if (ended_badly(old, t)) from.push_back(t);
   }
   Run run = old;
   run.id = id;
@@ -157,6 +164,7 @@ Result<Run> recover_as_new(const Run& old, const Recover& c, RunId id, const Jso
   run.parent_task = kNoTask;
   run.created = run.started = run.tail_time = ctx.now;
   run.finished = kNoTime;
+  run.admitted = true;
   run.tail.clear();
   run.tail_first = run.next_seq = 1;
   run.written = {0, 0, ctx.now};
@@ -169,7 +177,7 @@ Result<Run> recover_as_new(const Run& old, const Recover& c, RunId id, const Jso
   Decider d(run, ctx);
   d.event(EventKind::submitted, kNoTask,
           str(run.name, " (recovered from run ", old.id.value, " at ", c.from, ")"));
-  auto tasks = d.downstream({from}, true);
+  auto tasks = d.downstream(from, true);
   TRY(check_params(run, tasks, c.set));
   set_params(d, tasks, c.set);
   // A new run: its state starts afresh, and what it takes over says so.

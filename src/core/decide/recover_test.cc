@@ -471,6 +471,39 @@ finally: {tidy: {action: noop}}
   EXPECT_EQ(r.history[0].kind, EventKind::submitted);
 }
 
+TEST(RecoverAsNew, AFailedOneGoesOnWithEditedInputs) {
+  TestRun old(R"(
+inputs: {day: {type: string}}
+tasks:
+  a: {action: noop}
+  b: {needs: [a], action: train, env: {DAY: "${{ inputs.day }}"}}
+  c: {needs: [b], action: noop}
+  side: {action: noop}
+)",
+              Json::object().set("day", "monday"));
+  old.start();
+  old.claim();
+  old.complete("a", Json::object().set("rows", 5));
+  old.fail("side");
+  old.claim();
+  old.fail("b");
+  EXPECT_EQ(old.run_state(), "failed");
+  old.effects = {};
+  auto edited = Json::object().set("day", "tuesday");
+  EXPECT_EQ(recover_as_new(old.run, {"b", {}, ""}, RunId(42), {}, old.ctx).error().code,
+            Errc::conflict);
+  auto made = recover_as_new(old.run, {"b", {}, ""}, RunId(42), edited, old.ctx);
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  TestRun r(old, std::move(*made));
+  EXPECT_EQ(r.run.source, RunId(41));
+  EXPECT_EQ(r.states(), "a=completed b=queued c=pending side=queued");
+  r.claim();
+  EXPECT_EQ(r.held("b").env["DAY"].as_string(), "tuesday");
+  r.complete("b");
+  r.work();
+  EXPECT_EQ(r.run_state(), "completed");
+}
+
 TEST(RecoverAsNew, Refuses) {
   TestRun r("tasks: {a: {action: noop}}");
   r.start();

@@ -184,15 +184,21 @@ Status fill_process(Assignment& a, const Json& env, const Json& args, const Json
   return {};
 }
 
+// Functions in the engine's own process are many and short, and read neither parameters nor states.
+constexpr std::string_view kFunction = "handler";
+
 // What the task finds in the file $PAWL_INPUT.
 Status fill_input(Assignment& a, const Run& run, TaskId t, const Context& ctx,
                   const RunScope& scope) {
   const TaskDef& def = run.def(t);
+  bool function = def.action == kFunction;
   a.input = Json::object();
   a.input.set("inputs", run.inputs);
-  auto params = scope.params();
-  if (!params.ok()) return {params.error().code, str("params: ", params.error().message)};
-  a.input.set("params", *params);
+  if (!function) {
+    auto params = scope.params();
+    if (!params.ok()) return {params.error().code, str("params: ", params.error().message)};
+    a.input.set("params", *params);
+  }
   Json needs = Json::object();
   for (TaskId n : run.workflow().needs(run.definition(t))) {
     // An element is given its item, not the whole list again a million times.
@@ -200,7 +206,7 @@ Status fill_input(Assignment& a, const Run& run, TaskId t, const Context& ctx,
     auto outputs = outputs_of(run, n, ctx);
     if (!outputs.ok()) return outputs.error();
     Json need = Json::object();
-    need.set("state", to_string(run.rows[n].state));
+    if (!function) need.set("state", to_string(run.rows[n].state));
     need.set("outputs", *outputs);
     needs.set(run.workflow().own_name(n), std::move(need));
   }
