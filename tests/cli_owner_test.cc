@@ -90,6 +90,7 @@ TEST_F(CliOwner, InterruptedRunStopsCleanlyAndGoesOn) {
   auto shown = place_.pawl({"show", "1", "--json"}).json();
   EXPECT_EQ(shown["state"].as_string(), "running");
   EXPECT_EQ(shown["tasks"][std::size_t{0}]["state"].as_string(), "queued");
+  EXPECT_EQ(shown["tasks"][std::size_t{0}]["attempts"].as_integer(), 1);  // not given out again
   // Decided while nobody carries it: recorded, and said how to go on.
   auto paused = place_.pawl({"pause", "1"});
   EXPECT_EQ(paused.code, 0);
