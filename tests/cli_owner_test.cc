@@ -102,6 +102,27 @@ TEST_F(CliOwner, InterruptedRunStopsCleanlyAndGoesOn) {
   EXPECT_EQ(watch.wait().code, 5);
 }
 
+TEST_F(CliOwner, AStoppedOwnerIsNotWaitedForForEver) {
+  auto owner = start();
+  ASSERT_EQ(signs_.next(), "ready");
+  owner.signal(SIGSTOP);
+  const auto pid = str("process ", owner.pid());
+  auto listed = place_.pawl({"ls"});
+  EXPECT_EQ(listed.code, 0);
+  EXPECT_THAT(listed.out, HasSubstr("running"));
+  EXPECT_THAT(listed.err, HasSubstr(pid));
+  EXPECT_THAT(listed.err, HasSubstr("does not answer; this is what it has stored"));
+  EXPECT_EQ(place_.pawl({"show", "1", "--json"}).json()["state"].as_string(), "running");
+  auto paused = place_.pawl({"pause", "1"});
+  EXPECT_EQ(paused.code, 10);
+  EXPECT_THAT(paused.err, HasSubstr(pid));
+  EXPECT_THAT(paused.err, HasSubstr("kill -CONT"));
+  owner.signal(SIGCONT);
+  EXPECT_THAT(place_.pawl({"ls"}).err, IsEmpty());
+  EXPECT_EQ(place_.pawl({"cancel", "1"}).code, 0);
+  EXPECT_EQ(owner.wait().code, 5);
+}
+
 TEST_F(CliOwner, TimeoutLeavesTheRunOpen) {
   auto owner = start({"--timeout", "300ms", "--json"});
   ASSERT_EQ(signs_.next(), "ready");
