@@ -96,7 +96,7 @@ void Loop::take(Request& request) {
                  [&](JoinWorker& j) { take_join(j); },
                  [&](OfferSlots& o) {
                    if (auto w = workers_.find(o.worker); w != workers_.end()) {
-                     w->second.credits += o.slots;
+                     w->second.credits = o.slots == 0 ? 0 : w->second.credits + o.slots;
                    }
                  },
                  [&](TakeReports& r) { take_reports(r); },

@@ -385,6 +385,8 @@ void Worker::Core::receive(PoolNews& news) {
 void Worker::Core::receive(DrainWorker& command) {
   draining_ = true;
   failpoint("worker.drain");
+  // Else what is given back now would come again, under the next number, for nothing.
+  port_.offer(id_, 0);
   // What waits for its turn has not begun: it can go at once.
   waiting_.clear();
   std::vector<LiveAttempt*> waiting;
