@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := list
 .PHONY: list setup setup-build build demo test check sim sim-mutants asan tsan debug tidy \
-        format bench bench-short torture fuzz examples coverage install hooks clean
+        format bench bench-short torture fuzz examples dataset coverage install hooks clean
 
 configure = cmake --preset $(1) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
 compile = mkdir -p build && { $(call configure,$(1)); } && ninja -C build/$(1) -j$(JOBS) $(2)
@@ -72,8 +72,14 @@ fuzz: setup  ## each fuzzer for FUZZ_SECONDS (30)
 	@$(call compile,asan,fuzzers)
 	@tools/fuzz $(or $(FUZZ_SECONDS),30)
 
-examples: build  ## run every example and compare what it prints
+examples: setup-build  ## run every example and compare what it prints
+	@$(call compile,release,pawl dataset_programs)
 	@tools/check_examples
+
+dataset: setup  ## build a dataset of IMAGES (10000), killed twice; compare with what is known
+	@$(call compile,release,dataset_test)
+	@PAWL_DATASET_IMAGES=$(or $(IMAGES),10000) build/release/dataset_test \
+	  --gtest_filter=BuildTest.TenThousandImages
 
 coverage: setup  ## lines and branches that tests reach
 	@tools/check --only coverage --jobs $(JOBS)

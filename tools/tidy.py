@@ -98,6 +98,7 @@ MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:work|root|home/\w+|tmp/\w+\.\d+)/")
 IMPURE = re.compile(r"#include\s*<(?:thread|mutex|shared_mutex|condition_variable|future|atomic|"
                     r"fstream|iostream|filesystem|random|(?:unistd|fcntl|pthread|sys/\w+)\.h)>")
 INCLUDE = re.compile(r'^\s*#include\s*"([^"]+)"')
+ANGLED = re.compile(r"^\s*#include\s*<([^/>]+)/")
 REMARK = re.compile(r"(?://|#|--)\s*tidy: ([a-z-]+) because \S.{8,}")
 BAD_NAME = re.compile(r"manager|helper|util|^handle_|^process_")
 
@@ -237,6 +238,9 @@ def check_includes(file):
         match = INCLUDE.match(line)
         if match:
             check_own_include(file, number, match.group(1), allowed)
+        match = ANGLED.match(line)
+        if match and file.top in ("apps", "include") and match.group(1) in LAYERS:
+            file.report(number, "layer", f"{file.top} includes <{match.group(1)}/...>, not public")
         if file.layer == "core" and not file.is_test and IMPURE.search(line):
             file.report(number, "pure-core", line.strip())
         if file.suffix == ".h" and re.search(r"#include\s*<(?:iostream|boost/(?!.*fwd))", line):
@@ -251,6 +255,8 @@ def check_own_include(file, number, target, allowed):
         file.report(number, "include-root", f'"{target}" is relative')
     elif file.top in ("apps", "include") and first != "pawl" and first in LAYERS:
         file.report(number, "layer", f"{file.top} includes {first}, which is not public")
+    elif file.top == "apps" and first not in ("pawl", file.path.split("/")[1]):
+        file.report(number, "layer", f"an app includes {first}, which is not its own")
     elif allowed is not None and first in LAYERS and first != file.layer and first not in allowed:
         file.report(number, "layer", f"{file.layer} includes {first}")
 

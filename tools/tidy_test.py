@@ -45,7 +45,11 @@ class Layers(TidyTest):
 
     def test_apps_see_the_public_interface_only(self):
         self.assert_fires("layer", "apps/ctr/routes.cc", '#include "engine/loop.h"\n')
+        self.assert_fires("layer", "apps/ctr/routes.cc", "#include <engine/loop.h>\n")
+        self.assert_fires("layer", "apps/ctr/routes.cc", '#include "src/engine/loop.h"\n')
+        self.assert_fires("layer", "apps/ctr/routes.cc", '#include "dataset/label.h"\n')
         self.assert_clean("apps/ctr/routes.cc", '#include "pawl/app.h"\n')
+        self.assert_clean("apps/ctr/routes.cc", '#include "ctr/steps.h"\n#include <pawl/app.h>\n')
 
     def test_a_commented_include_does_not_count(self):
         self.assert_clean("src/base/x.cc", '// #include "core/y.h"\n')
