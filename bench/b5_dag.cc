@@ -1,5 +1,4 @@
 // B5: giant DAGs from one document. (a) 1 -> n -> 1; (b) layers of 1,000 with two parents each.
-#include <malloc.h>
 
 #include "base/text.h"
 #include "bench/bench.h"
@@ -51,7 +50,7 @@ void layers_cell(Report& report, std::size_t layers, std::size_t width) {
   {
     std::string text = layered(layers, width);
     Bed bed(scratch.path());
-    malloc_trim(0);
+    give_memory_back();
     base = resident_bytes() - text.size();
     double start = seconds();
     auto workflow = bed.workflow(text);
@@ -60,7 +59,7 @@ void layers_cell(Report& report, std::size_t layers, std::size_t width) {
     id = *submitted;
     accept = seconds() - start;
     text = std::string();
-    malloc_trim(0);
+    give_memory_back();
     used = resident_bytes();
     start = seconds();
     NoopWorker worker(*bed.engine, scratch.path(), {});

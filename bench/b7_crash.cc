@@ -6,7 +6,6 @@
 // entered for a run whose end was durable would be work done twice; a submitted run without an end
 // would be lost.
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -144,7 +143,7 @@ int child_main(int argc, char** argv) {
     std::printf("%.6f\n", seconds());
     std::fflush(stdout);
     if (n > 0) submit_many(bed, n);
-    malloc_trim(0);
+    give_memory_back();
     std::printf("%zu\n", resident_bytes());
     std::fflush(stdout);
     pause();

@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -27,6 +28,16 @@ std::size_t resident_bytes() {
   if (!f || std::fscanf(f, "%lu %lu", &total, &resident) != 2) fail("cannot read /proc/self/statm");
   std::fclose(f);
   return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+// jemalloc's, where it is linked.
+extern "C" int mallctl(const char* name, void* old, std::size_t* old_size, void* value,
+                       std::size_t size) __attribute__((weak));
+
+void give_memory_back() {
+  if (mallctl == nullptr || mallctl("arena.0.purge", nullptr, nullptr, nullptr, 0) != 0) {
+    malloc_trim(0);
+  }
 }
 
 void fail(const std::string& message) {

@@ -63,6 +63,7 @@ class Scratch {
 // Seconds of monotonic time.
 double seconds();
 std::size_t resident_bytes();
+void give_memory_back();  // what was freed, to the system
 void fail(const std::string& message);
 
 // An engine on a SQLite store in `directory`, with its parts in the right order of life.

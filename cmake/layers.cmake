@@ -2,21 +2,21 @@
 
 # -- Precompiled headers: two, each made once and reused, because flags are the same everywhere.
 # Standard headers only: ours change too often, and must not be found without their #include.
-# (The asan preset builds without any, and so finds includes that a .cc forgot.)
+# (The asan preset has it for tests only, and so finds includes that the product's .cc forgot.)
 set(PAWL_PCH_HEADERS
     <algorithm> <chrono> <functional> <memory> <optional> <span> <string> <string_view>
     <unordered_map> <variant> <vector>)
 file(WRITE ${CMAKE_BINARY_DIR}/pch/empty.cc.in "// Carries a precompiled header.\n")
 configure_file(${CMAKE_BINARY_DIR}/pch/empty.cc.in ${CMAKE_BINARY_DIR}/pch/empty.cc COPYONLY)
-if(PAWL_PCH)
+if(PAWL_PCH STREQUAL "ON")
   add_library(pawl_pch OBJECT ${CMAKE_BINARY_DIR}/pch/empty.cc)
   target_precompile_headers(pawl_pch PRIVATE ${PAWL_PCH_HEADERS})
-  if(GTest_FOUND)
-    add_library(pawl_test_pch OBJECT ${CMAKE_BINARY_DIR}/pch/empty.cc)
-    target_precompile_headers(pawl_test_pch PRIVATE ${PAWL_PCH_HEADERS}
-                              <gmock/gmock.h> <gtest/gtest.h>)
-    target_link_libraries(pawl_test_pch PRIVATE GTest::gtest GTest::gmock)
-  endif()
+endif()
+if(PAWL_PCH AND GTest_FOUND)
+  add_library(pawl_test_pch OBJECT ${CMAKE_BINARY_DIR}/pch/empty.cc)
+  target_precompile_headers(pawl_test_pch PRIVATE ${PAWL_PCH_HEADERS}
+                            <gmock/gmock.h> <gtest/gtest.h>)
+  target_link_libraries(pawl_test_pch PRIVATE GTest::gtest GTest::gmock)
 endif()
 
 function(pawl_reuse_pch target pch)
@@ -94,6 +94,15 @@ function(pawl_fuzzer source library)
   set_target_properties(${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
 endfunction()
 
+# Programs allocate through jemalloc (docs/decisions/0018); libraries leave that to who links them,
+# and sanitizers bring their own.
+function(pawl_allocator target)
+  if(PAWL_JEMALLOC AND NOT PAWL_SANITIZE)
+    target_sources(${target} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/jemalloc.cc)
+    target_link_libraries(${target} PRIVATE ${PAWL_JEMALLOC} m ${CMAKE_DL_LIBS})
+  endif()
+endfunction()
+
 function(pawl_executable)
   set(main ${CMAKE_SOURCE_DIR}/src/cli/main.cc)
   file(GLOB found CONFIGURE_DEPENDS ${main})
@@ -103,6 +112,7 @@ function(pawl_executable)
   endif()
   add_executable(pawl ${main})
   target_link_libraries(pawl PRIVATE pawl_cli)
+  pawl_allocator(pawl)
   pawl_reuse_pch(pawl pawl_pch)
   install(TARGETS pawl RUNTIME DESTINATION bin)
 endfunction()
@@ -133,6 +143,7 @@ function(pawl_simulator)
   pawl_reuse_pch(pawl_sim_parts pawl_pch)
   add_executable(pawl_sim ${root}/main.cc)
   target_link_libraries(pawl_sim PRIVATE pawl_sim_parts)
+  pawl_allocator(pawl_sim)
   pawl_reuse_pch(pawl_sim pawl_pch)
   if(PAWL_MUTANTS)
     add_executable(pawl_sim_mutants ${root}/mutants_main.cc)
@@ -153,6 +164,7 @@ function(pawl_bench)
   add_executable(pawl_bench EXCLUDE_FROM_ALL ${sources})
   target_link_libraries(pawl_bench PRIVATE pawl_library pawl_engine pawl_worker pawl_actions
                         pawl_store)
+  pawl_allocator(pawl_bench)
   target_include_directories(pawl_bench PRIVATE ${CMAKE_SOURCE_DIR})
   pawl_reuse_pch(pawl_bench pawl_pch)
 endfunction()
@@ -167,10 +179,14 @@ function(pawl_torture)
   target_link_libraries(pawl_torture PRIVATE pawl_engine_testing pawl_server pawl_store_testing
                         pawl_worker pawl_actions pawl_store GTest::gtest)
   target_include_directories(pawl_torture PRIVATE ${CMAKE_SOURCE_DIR})
+  # For the tortured binary to load; the driver's own clock stays true.
+  add_library(pawl_wall_clock MODULE EXCLUDE_FROM_ALL
+              ${CMAKE_SOURCE_DIR}/tests/torture/preload/wall_clock.cc)
   target_compile_definitions(pawl_torture PRIVATE PAWL_BINARY="${CMAKE_BINARY_DIR}/pawl"
+                             PAWL_WALL_CLOCK="$<TARGET_FILE:pawl_wall_clock>"
                              PAWL_BUILD_DIR="${CMAKE_BINARY_DIR}"
                              PAWL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  add_dependencies(pawl_torture pawl)
+  add_dependencies(pawl_torture pawl pawl_wall_clock)
   pawl_reuse_pch(pawl_torture pawl_pch)
 endfunction()
 

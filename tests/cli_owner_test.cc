@@ -90,6 +90,7 @@ TEST_F(CliOwner, InterruptedRunStopsCleanlyAndGoesOn) {
   auto shown = place_.pawl({"show", "1", "--json"}).json();
   EXPECT_EQ(shown["state"].as_string(), "running");
   EXPECT_EQ(shown["tasks"][std::size_t{0}]["state"].as_string(), "queued");
+  EXPECT_EQ(shown["tasks"][std::size_t{0}]["attempts"].as_integer(), 1);  // not given out again
   // Decided while nobody carries it: recorded, and said how to go on.
   auto paused = place_.pawl({"pause", "1"});
   EXPECT_EQ(paused.code, 0);
@@ -99,6 +100,27 @@ TEST_F(CliOwner, InterruptedRunStopsCleanlyAndGoesOn) {
   ASSERT_EQ(signs_.next(), "ready");
   EXPECT_EQ(place_.pawl({"cancel", "1"}).code, 0);
   EXPECT_EQ(watch.wait().code, 5);
+}
+
+TEST_F(CliOwner, AStoppedOwnerIsNotWaitedForForEver) {
+  auto owner = start();
+  ASSERT_EQ(signs_.next(), "ready");
+  owner.signal(SIGSTOP);
+  const auto pid = str("process ", owner.pid());
+  auto listed = place_.pawl({"ls"});
+  EXPECT_EQ(listed.code, 0);
+  EXPECT_THAT(listed.out, HasSubstr("running"));
+  EXPECT_THAT(listed.err, HasSubstr(pid));
+  EXPECT_THAT(listed.err, HasSubstr("does not answer; this is what it has stored"));
+  EXPECT_EQ(place_.pawl({"show", "1", "--json"}).json()["state"].as_string(), "running");
+  auto paused = place_.pawl({"pause", "1"});
+  EXPECT_EQ(paused.code, 10);
+  EXPECT_THAT(paused.err, HasSubstr(pid));
+  EXPECT_THAT(paused.err, HasSubstr("kill -CONT"));
+  owner.signal(SIGCONT);
+  EXPECT_THAT(place_.pawl({"ls"}).err, IsEmpty());
+  EXPECT_EQ(place_.pawl({"cancel", "1"}).code, 0);
+  EXPECT_EQ(owner.wait().code, 5);
 }
 
 TEST_F(CliOwner, TimeoutLeavesTheRunOpen) {

@@ -54,10 +54,13 @@ class FileWatcher {
   virtual void unwatch(std::uint64_t id) = 0;
 };
 
+class SpareInputs;
+
 // What a worker lends its loop actions.
 struct Services {
   ProcessHost* processes = nullptr;
   FileWatcher* watcher = nullptr;
+  SpareInputs* spare_inputs = nullptr;
   const Clock* clock = nullptr;
   std::string data_dir;  // absolute
   std::string program;   // the pawl binary, for `pawl emit` inside tasks; "" where there is none

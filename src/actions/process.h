@@ -61,7 +61,7 @@ struct HeldProcess {
   std::string mark;
   std::vector<std::pair<std::string, std::string>> secrets;
   StopReason stopped = StopReason::none;
-  Time started_at = kNoTime;
+  Duration ran{0};  // so far, by monotonic time: nobody who sets the clock ends it
 };
 
 class ProcessEvents {

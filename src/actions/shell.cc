@@ -48,6 +48,7 @@ class ShellAction : public Action, public ProcessEvents {
   void recorded() override {
     if (key_ != 0) services_.processes->forget(key_);
     files_.clean(!events_ || events_->offset() > 0);
+    files_.clean_input(exited_, *services_.spare_inputs);
   }
 
   // ProcessEvents
@@ -65,6 +66,7 @@ class ShellAction : public Action, public ProcessEvents {
     sink_.lines(first, std::move(lines));
   }
   void exited(const ProcessExit& exit) override {
+    exited_ = !exit.unconfirmed;
     for (auto& text : std::exchange(notes_, {}))
       sink_.note(std::move(text));
     read_events(true);
@@ -96,12 +98,11 @@ class ShellAction : public Action, public ProcessEvents {
   }
 
   Result<ProcessSpec> make_spec(const core::Assignment& a) {
-    std::string input_path;
-    TRY(files_.prepare(a, input_path));
+    TRY(files_.prepare(a, *services_.spare_inputs));
     ProcessSpec spec;
     spec.fence = a.fence;
     spec.argv = TRY(shell_argv(a));
-    spec.env = TRY(shell_env(a, files_, input_path, services_.program));
+    spec.env = TRY(shell_env(a, files_, services_.program));
     spec.cwd = shell_cwd(a, files_);
     spec.secrets = a.secrets;
     state_ = ShellState{.run_dir = files_.run_dir(),
@@ -225,6 +226,7 @@ class ShellAction : public Action, public ProcessEvents {
   std::vector<std::string> notes_;  // sent to the spawner, not seen in the log yet
   ProcessKey key_ = 0;
   std::uint64_t watch_ = 0;
+  bool exited_ = false;  // and all of its group
   bool ended_ = false;
 };
 

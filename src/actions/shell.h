@@ -34,8 +34,7 @@ std::optional<ShellState> decode_shell_state(std::string_view bytes);
 // argv and environment of an assignment. Error: what in it cannot be passed to a process.
 Result<std::vector<std::string>> shell_argv(const core::Assignment& assignment);
 Result<std::vector<std::string>> shell_env(const core::Assignment& assignment,
-                                           const TaskFiles& files, const std::string& input_path,
-                                           const std::string& program);
+                                           const TaskFiles& files, const std::string& program);
 std::string shell_cwd(const core::Assignment& assignment, const TaskFiles& files);
 
 // "exited with code 3", "killed by SIGSEGV (signal 11)".

@@ -106,7 +106,6 @@ Result<std::vector<std::string>> shell_argv(const core::Assignment& a) {
 }
 
 Result<std::vector<std::string>> shell_env(const core::Assignment& a, const TaskFiles& files,
-                                           const std::string& input_path,
                                            const std::string& program) {
   static const std::vector<std::string> base = inherited(program);
   auto env = base;
@@ -124,7 +123,7 @@ Result<std::vector<std::string>> shell_env(const core::Assignment& a, const Task
   put_env(env, "PAWL_RUN_ID", str(a.fence.run.value));
   put_env(env, "PAWL_TASK", a.path);
   put_env(env, "PAWL_ATTEMPT", str(a.fence.attempt));
-  put_env(env, "PAWL_INPUT", input_path);
+  put_env(env, "PAWL_INPUT", files.input());
   put_env(env, "PAWL_OUTPUT", files.output());
   put_env(env, "PAWL_CHECKPOINT", files.checkpoint());
   put_env(env, "PAWL_EVENTS", files.events());

@@ -8,7 +8,6 @@
 
 #include "base/failpoint.h"
 #include "base/fs.h"
-#include "base/sha256.h"
 #include "base/text.h"
 
 namespace pawl::actions {
@@ -40,14 +39,18 @@ Status write_whole(const std::string& path, std::string_view bytes) {
   return Ok{};
 }
 
-// The input file: named by what it holds and written by one call, so it is whole when it has its
-// full size. Nobody waits for a rename then.
-Status write_input(const std::string& path, const std::string& run_dir, std::string_view bytes) {
+// A file that may be written anew: plain, private, and known by no other name.
+UniqueFd open_spare(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat info;
-  if (::lstat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
-      static_cast<std::size_t>(info.st_size) == bytes.size()) {
-    return Ok{};
+  if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_nlink != 1 ||
+      (info.st_mode & 07777) != 0600) {
+    return UniqueFd();
   }
+  return fd;
+}
+
+Status create_input(const std::string& path, const std::string& run_dir, std::string_view bytes) {
   constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
   UniqueFd fd(::open(path.c_str(), kFlags, 0600));
   if (!fd && errno == ENOENT) {
@@ -55,9 +58,7 @@ Status write_input(const std::string& path, const std::string& run_dir, std::str
     fd.reset(::open(path.c_str(), kFlags, 0600));
   }
   if (!fd) return errno_error("create", path, errno);
-  TRY(write_all(fd.get(), bytes, path));
-  if (failpoint("task.input.written")) return errno_error("write", path, ENOSPC);
-  return Ok{};
+  return write_all(fd.get(), bytes, path);
 }
 
 Status copy_whole(const std::string& from, const std::string& to) {
@@ -75,7 +76,53 @@ Status copy_whole(const std::string& from, const std::string& to) {
   return Ok{};
 }
 
+constexpr std::size_t kMaxSpare = 64;
+
 }  // namespace
+
+SpareInputs::~SpareInputs() {
+  for (const auto& path : spare_)
+    ::unlink(path.c_str());
+}
+
+bool SpareInputs::reuse(const std::string& path, const std::string& run_dir,
+                        std::string_view bytes) {
+  while (!spare_.empty()) {
+    const std::string spare = std::move(spare_.back());
+    spare_.pop_back();
+    auto fd = open_spare(spare);
+    if (!fd) {
+      ::unlink(spare.c_str());
+      continue;
+    }
+    bool there = ::rename(spare.c_str(), path.c_str()) == 0;
+    if (!there && errno == ENOENT && make_run_dir(run_dir).ok()) {
+      there = ::rename(spare.c_str(), path.c_str()) == 0;
+    }
+    if (there && write_all(fd.get(), bytes, path).ok() &&
+        ::ftruncate(fd.get(), static_cast<off_t>(bytes.size())) == 0) {
+      return true;
+    }
+    ::unlink(spare.c_str());  // the disk is full, or worse: create_input() says what
+    return false;
+  }
+  return false;
+}
+
+Status SpareInputs::make(const std::string& path, const std::string& run_dir,
+                         std::string_view bytes) {
+  if (!reuse(path, run_dir, bytes)) TRY(create_input(path, run_dir, bytes));
+  if (failpoint("task.input.written")) return errno_error("write", path, ENOSPC);
+  return Ok{};
+}
+
+void SpareInputs::give(std::string path) {
+  if (spare_.size() < kMaxSpare) {
+    spare_.push_back(std::move(path));
+  } else {
+    ::unlink(path.c_str());
+  }
+}
 
 TaskFiles::TaskFiles(std::string run_dir, TaskId task, Attempt attempt)
     : run_dir_(std::move(run_dir)), task_(task), attempt_(attempt) {}
@@ -91,10 +138,8 @@ std::string TaskFiles::stamp_of(const std::string& file) const {
   return str(info.st_ino, ' ', info.st_size, ' ', info.st_mtim.tv_sec, ' ', info.st_mtim.tv_nsec);
 }
 
-Status TaskFiles::prepare(const core::Assignment& a, std::string& input_path) {
-  const std::string input = a.input.is_null() ? std::string("{}") : a.input.dump();
-  input_path = str(run_dir_, "/input-", sha256_hex(input).substr(0, 32), ".json");
-  TRY(write_input(input_path, run_dir_, input));
+Status TaskFiles::prepare(const core::Assignment& a, SpareInputs& spare) {
+  TRY(spare.make(input(), run_dir_, a.input.is_null() ? std::string("{}") : a.input.dump()));
   // The same attempt may have been released before: what it left is not this one's.
   ::unlink(output().c_str());
   ::unlink(events().c_str());
@@ -170,6 +215,14 @@ void TaskFiles::clean(bool had_events) const {
   failpoint("task.files.clean");
   if (has_output_) ::unlink(output().c_str());
   if (had_events) ::unlink(events().c_str());
+}
+
+void TaskFiles::clean_input(bool ended, SpareInputs& spare) const {
+  if (ended) {
+    spare.give(input());
+  } else {
+    ::unlink(input().c_str());
+  }
 }
 
 }  // namespace pawl::actions

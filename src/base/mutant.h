@@ -114,6 +114,8 @@
   X(failed_commit_kept, "what a failed commit touched stays in memory", "every run ends")          \
   X(unknown_commit_forgotten, "a commit of unknown outcome is taken for failed",                   \
     "every run ends")                                                                              \
+  X(progress_taken_twice, "progress is recorded again where a failed commit was done after all",    \
+    "what is reported once is recorded once")                                                      \
   X(replay_dropped, "reports of a failed commit are dropped", "every run ends")                    \
   X(key_not_stored, "the idempotency key is not stored", "one run per key")                        \
   X(key_forgotten_in_flight, "a key in flight is not looked at", "one run per key")                \
@@ -122,6 +124,8 @@
   X(limit_ignored_on_retry, "a retried run does not ask for its key", "concurrency limit")         \
   X(key_not_given_on, "a cancelled run's key is not given on", "every run ends")                   \
   X(keys_given_too_soon, "a key is given on while its holders are read again",                     \
+    "concurrency limit")                                                                           \
+  X(requeued_too_soon, "attempts are taken for lost while holders are read again",                 \
     "concurrency limit")                                                                           \
   X(holders_read_late, "runs are admitted before the holders are known", "concurrency limit")      \
   X(resource_ignored, "one attempt more than the resource allows", "resource limit")               \

@@ -117,7 +117,6 @@ class PlainProgress final : public Progress {
         out += str(clock_time(e.time), " changed: ", first, '\n');
         return;
       case EventKind::submitted:
-      case EventKind::late_report:
         return;
     }
   }

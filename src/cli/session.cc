@@ -23,6 +23,8 @@ namespace {
 
 // An owner that is about to leave holds the lock a moment longer than its socket.
 constexpr int kLeavingMs = 3000, kAgainMs = 50;
+// An owner answers a ping at once, whatever it is at: one that does not is stopped, or stuck.
+constexpr std::chrono::seconds kPatience{3};
 
 std::string command_line(const Ask& ask) {
   auto line = str("pawl ", ask.args.command->name);
@@ -53,6 +55,15 @@ Result<std::vector<std::pair<std::string, std::uint32_t>>> resources(const Ask& 
 Error no_directory(const std::string& directory) {
   return with_hint({Errc::not_found, str("there is no data directory at ", directory)},
                    "pawl run FILE makes one; --data DIR or PAWL_DATA says where it is");
+}
+
+// What to say where the owner is silent, and, to whom it is asked for, what to do.
+Result<std::string> silent_owner(const std::string& directory, pid_t pid, Access access) {
+  auto silent = str("process ", pid, ", which owns ", directory, ", does not answer");
+  if (access == Access::read) return str(silent, "; this is what it has stored");
+  return with_hint({Errc::unavailable, str(silent, "; nothing was changed")},
+                   str("is it stopped? kill -CONT ", pid, " lets it go on; kill -9 ", pid,
+                       " ends it, and the next command takes over"));
 }
 
 // A directory that may not be looked into is another matter than one that is not there.
@@ -109,11 +120,14 @@ Result<std::unique_ptr<Session>> Session::open(const Ask& ask, Access access) {
   for (int waited = 0;; waited += kAgainMs) {
     auto client = server::ControlClient::connect(directory);
     if (client.ok()) {
-      auto owner = (*client)->call("ping", Json::object());
+      auto owner = (*client)->call("ping", Json::object(), system_clock().mono() + kPatience);
       if (owner.ok()) {
         session->client_ = std::move(*client);
         session->other_owner_ = std::move(*owner);
         return session;
+      }
+      if (owner.error().code == Errc::timeout) {
+        ask.note(TRY(silent_owner(directory, (*client)->owner(), access)));
       }
     }
     if (access == Access::read) {
@@ -225,7 +239,13 @@ Result<std::shared_ptr<const core::Plan>> Session::plan(WorkflowId id) {
   }
   auto row = TRY(TRY(store())->load_workflow(id));
   if (!row) return {Errc::corrupt, str("workflow version ", id.value, " is not in the store")};
-  auto parsed = core::parse_workflow(row->text, row->file);
+  std::vector<std::string> actions;
+  if (auto names = TRY(TRY(store())->meta(store::kActionNames))) {
+    auto list = Json::parse(*names);
+    for (std::size_t i = 0; list.ok() && i < list->size(); ++i)
+      if ((*list)[i].is_string()) actions.push_back((*list)[i].as_string());
+  }
+  auto parsed = core::parse_workflow(row->text, row->file, actions);
   if (!parsed.workflow) {
     return {Errc::newer_version,
             str("workflow ", row->name, " version ", row->version,

@@ -8,9 +8,9 @@ namespace {
 
 bool has_task(EventKind k) {
   return k == EventKind::task_state || k == EventKind::warning || k == EventKind::metric ||
-         k == EventKind::gate_decided || k == EventKind::late_report;
+         k == EventKind::gate_decided;
 }
-bool has_attempt(EventKind k) { return k == EventKind::task_state || k == EventKind::late_report; }
+bool has_attempt(EventKind k) { return k == EventKind::task_state; }
 
 }  // namespace
 
@@ -60,8 +60,7 @@ Result<std::vector<Event>> decode_events(std::string_view bytes, std::uint64_t f
       e.run_state = static_cast<RunState>(state);
     }
     e.text = r.bytes();
-    bool known = kind >= 1 && kind <= static_cast<std::uint8_t>(EventKind::late_report) &&
-                 reason < kReasonCount &&
+    bool known = kind >= 1 && kind <= kEventKindCount && reason < kReasonCount &&
                  state < (e.kind == EventKind::run_state ? kRunStateCount : kTaskStateCount);
     if (!r.ok() || !known) {
       return {Errc::corrupt, str("event ", e.seq, " cannot be decoded")};
@@ -87,8 +86,6 @@ const char* to_string(EventKind k) {
       return "gate_decided";
     case EventKind::changed:
       return "changed";
-    case EventKind::late_report:
-      return "late_report";
   }
   return "unknown";
 }

@@ -27,8 +27,8 @@ enum class EventKind : std::uint8_t {
   metric,         // task, text: "loss=0.31 auc=0.9"
   gate_decided,   // task, text: "approved by NAME: MESSAGE"
   changed,        // text: what a person changed (params, inputs)
-  late_report,    // task, attempt: a report under an old lease was refused
 };
+inline constexpr int kEventKindCount = 7;  // numbered from 1
 
 struct Event {
   std::uint64_t seq = 0;

@@ -130,7 +130,7 @@ class WorkerPort {
   // Attempts of earlier lives that nobody holds are then known to be lost.
   virtual WorkerId join(WorkerInfo info, std::shared_ptr<WorkerLink> link,
                         std::vector<Fence> held) = 0;
-  // `slots` more attempts are wanted.
+  // `slots` more attempts are wanted; 0: none, what was offered and not used is taken back.
   virtual void offer(WorkerId worker, std::uint32_t slots) = 0;
   // Reports, in order, and slots that they free: complete(n) and start(n+1) share one commit.
   virtual void report(WorkerId worker, std::vector<Report> reports, std::uint32_t slots) = 0;

@@ -38,7 +38,7 @@ void ScriptedWorker::join(std::vector<core::Fence> fences) {
 }
 
 void ScriptedWorker::offer(std::uint32_t n) {
-  credits += n;
+  credits = n == 0 ? 0 : credits + n;
   bed_.inbox_.push_back({OfferSlots{id, n}, {}});
 }
 

@@ -96,7 +96,7 @@ void Loop::take(Request& request) {
                  [&](JoinWorker& j) { take_join(j); },
                  [&](OfferSlots& o) {
                    if (auto w = workers_.find(o.worker); w != workers_.end()) {
-                     w->second.credits += o.slots;
+                     w->second.credits = o.slots == 0 ? 0 : w->second.credits + o.slots;
                    }
                  },
                  [&](TakeReports& r) { take_reports(r); },
@@ -447,8 +447,6 @@ void Loop::ended(Entry& entry) {
 
 // As many as there is room for, oldest first.
 void Loop::give_key(const std::string& name) {
-  // While runs are read again, who holds it is not known: try_again() gives it on at its end.
-  if (!unread_.empty() && !PAWL_MUTANT(keys_given_too_soon)) return;
   if (!keys_.next(name)) return;
   followups_.push_back([this, name] {
     while (auto id = keys_.next(name)) {
@@ -462,6 +460,12 @@ void Loop::give_key(const std::string& name) {
       if (core::decide(*(*e)->run, core::Admit{}, ctx_).ok()) after(**e);
     }
   });
+}
+
+void Loop::give_keys() {
+  for (const auto& name : keys_.names())
+    give_key(name);
+  drain_followups();
 }
 
 void Loop::start_child(RunId id, const core::Effects::StartChild& child) {

@@ -132,6 +132,7 @@ class Loop {
   void ended(Entry& entry);
   void drain_followups();
   void give_key(const std::string& name);
+  void give_keys();  // all of them
   void start_child(RunId parent, const core::Effects::StartChild& child);
   bool reacquire_key(const core::Run& run, Status& refusal);
   Status carry_payloads(const core::Run& from, core::Run& to);
@@ -191,6 +192,7 @@ class Loop {
   void drop(RunId id);
   Status restore(RunId id);
   void try_again();
+  void spare_recorded(std::vector<Request>& replay);
   void postpone(Request& request);
   void stall(const Error& why);
   void doom(const Error& why);
@@ -260,7 +262,9 @@ class Loop {
   std::set<RunId> unread_;        // dropped, and not read again yet
   // Given out in a flight that failed: where the store has them all the same, they are delivered.
   std::unordered_map<RunId, std::vector<std::pair<WorkerId, core::Assignment>>> doubtful_;
-  bool probe_ = false;  // a commit failed: try one
+  std::unordered_map<RunId, std::uint64_t> written_;  // versions that the failed flight wrote ...
+  std::set<RunId> recorded_;                          // ... and which of them the store has
+  bool probe_ = false;                                // a commit failed: try one
   Engine::Statistics stats_;
   friend class Engine;
 };

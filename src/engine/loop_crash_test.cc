@@ -148,6 +148,37 @@ INSTANTIATE_TEST_SUITE_P(LoopCrash, FailedCommit,
                                          Mode{Errc::io, FaultyStore::When::before, 2},
                                          Mode{Errc::io, FaultyStore::When::after, 1}));
 
+// No fence keeps progress from being taken again.
+TEST(LoopCrash, ProgressIsRecordedOnceWhetherItsFailedCommitWasDoneOrNot) {
+  Quiet quiet;
+  for (auto when : {FaultyStore::When::before, FaultyStore::When::after}) {
+    for (std::uint64_t times : {1u, 2u}) {
+      Bed bed;
+      auto& w = bed.worker(1);
+      RunId run = bed.submit(bed.define("pawl: 1\nname: c\ntasks: {a: {action: noop}}\n"));
+      core::Report sign;
+      sign.fence = w.held()[0];
+      sign.kind = core::ReportKind::progress;
+      sign.warnings = {"careful"};
+      sign.metrics = {{"loss", 0.5}};
+      bed.store().fail_commit(1, Errc::io, when, times);
+      w.report(std::move(sign));
+      bed.settle();
+      while (bed.loop().stalled())
+        bed.wake();
+      w.complete(run, "a");
+      bed.settle();
+      std::map<core::EventKind, int> events;
+      for (const auto& e : bed.events(run))
+        ++events[e.kind];
+      EXPECT_EQ(events[core::EventKind::warning], 1);
+      EXPECT_EQ(events[core::EventKind::metric], 1);
+      EXPECT_EQ(bed.stored(run)->extra(0)->warnings, 1u);
+      EXPECT_THAT(bed.audit(), IsEmpty());
+    }
+  }
+}
+
 TEST(LoopCrash, FailedReadsAtEveryRead) {
   Quiet quiet;
   for (std::uint64_t times : {1u, 4u}) {

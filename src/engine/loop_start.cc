@@ -36,9 +36,7 @@ Status Loop::start() {
   }
   failpoint("engine.start.held_read");
   // A key that was free when the engine died is given on now.
-  for (const auto& name : keys_.names())
-    give_key(name);
-  drain_followups();
+  give_keys();
   if (!doomed_.ok()) return doomed_;
   return {};
 }
@@ -148,9 +146,10 @@ void Loop::reconcile(Entry& entry) {
       open_->effects.cancels.push_back({run.rows[f.task].worker, f});
     }
   }
-  bool unsure = !any_joined_ || (!unread_.empty() && !PAWL_MUTANT(keys_given_too_soon));
+  // Decided when the first worker says what it holds, and when every run is known again: what a
+  // loss leads to (a run's end, a child run) may give away a key that an unread run holds.
+  bool unsure = !any_joined_ || (!unread_.empty() && !PAWL_MUTANT(requeued_too_soon));
   if (!lost.empty() && unsure) {
-    // Decided when the first worker says what it holds, and when every run is known again.
     if (!PAWL_MUTANT(orphans_forgotten)) orphans_.insert(run.id);
   } else if (!lost.empty()) {
     failpoint("engine.start.requeue");

@@ -35,6 +35,25 @@ TEST(Loop, SubmitClaimComplete) {
   EXPECT_THAT(bed.audit(), IsEmpty());
 }
 
+TEST(Loop, WhoTakesItsOfferBackIsGivenNothing) {
+  Bed bed;
+  RunId run = bed.submit(bed.define(kOne));
+  auto& w = bed.worker(3);
+  ASSERT_TRUE(w.holds(run, "a"));
+  w.offer(0);
+  core::Report r;
+  r.fence = w.held()[0];
+  r.kind = core::ReportKind::released;
+  w.report(std::move(r), false);
+  bed.settle();
+  EXPECT_EQ(bed.task(run, "a"), TaskState::queued);
+  EXPECT_EQ(bed.stored(run)->rows[0].attempt, 1u);
+  EXPECT_EQ(bed.stored(run)->rows[0].failures, 0u);
+  w.offer(1);
+  bed.settle();
+  EXPECT_TRUE(w.holds(run, "a"));
+}
+
 TEST(Loop, ACompletionAndTheNextStartShareACommit) {
   Bed bed;
   RunId run = bed.submit(bed.define(kChain));

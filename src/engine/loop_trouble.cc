@@ -69,8 +69,11 @@ void Loop::undo(Flight& f) {
     drop(fence.run);
     held_[fence.run].emplace_back(fence, worker);
   }
+  for (const auto& run : f.batch.runs)
+    written_[run.header.id] = run.header.version;
   for (Request& r : f.replay) {
     if (auto* t = std::get_if<TakeReports>(&r.body)) {
+      t->doubtful = !f.batch.runs.empty();
       if (auto w = workers_.find(t->worker); w != workers_.end())
         w->second.busy += static_cast<std::int32_t>(t->ended);
     }
@@ -131,16 +134,15 @@ void Loop::try_again() {
   stalled_ = false;
   ctx_.effects = &open_->effects;
   while (!unread_.empty()) {
+    if (PAWL_MUTANT(keys_given_too_soon)) give_keys();
     Status read = restore(*unread_.begin());
     if (read.ok()) continue;
     trouble_reading_ = true;
     return stall(read.error());
   }
   doubtful_.clear();
-  // Keys that were released meanwhile.
-  for (const auto& name : keys_.names())
-    give_key(name);
-  drain_followups();
+  // Keys whose holders turned out to be gone: who holds one is known when every run is.
+  give_keys();
   if (trouble_reading_) trouble_ = Status{};
   trouble_reading_ = false;
   if (std::exchange(probe_, false)) {  // whether the store works shows in a commit only
@@ -148,8 +150,24 @@ void Loop::try_again() {
   }
   auto again = std::move(replay_);
   replay_.clear();
+  spare_recorded(again);
   take_all(again);
   if (!stalled_ && any_joined_) reconcile_orphans();
+}
+
+// Where the commit was done all the same, progress is not decided again: no fence keeps a warning
+// from being recorded twice. (The end of an attempt has one.)
+void Loop::spare_recorded(std::vector<Request>& replay) {
+  for (Request& r : replay) {
+    auto* t = std::get_if<TakeReports>(&r.body);
+    if (!t || !std::exchange(t->doubtful, false)) continue;
+    std::erase_if(t->reports, [this](const core::Report& report) {
+      bool last = report.kind >= core::ReportKind::completed;
+      return !last && recorded_.count(report.fence.run) > 0 && !PAWL_MUTANT(progress_taken_twice);
+    });
+  }
+  written_.clear();
+  recorded_.clear();
 }
 
 // Error: it cannot be read now.
@@ -162,6 +180,8 @@ Status Loop::restore(RunId id) {
     missed_.erase(id);
   } else {
     core::Run& run = *(*e)->run;
+    auto written = written_.find(id);
+    if (written != written_.end() && run.version >= written->second) recorded_.insert(id);
     tell_missed(run);
     bool ended = is_final(run.state);
     if (ended && (*e)->pins == 0) forget(id);

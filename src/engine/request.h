@@ -54,6 +54,7 @@ struct TakeReports {
   std::vector<core::Report> reports;
   std::uint32_t slots = 0;
   std::uint32_t ended = 0;  // leases that they ended, when last decided
+  bool doubtful = false;    // a commit of theirs failed, and may have been done all the same
 };
 struct TakeLog {
   core::LogBatch lines;

@@ -100,6 +100,8 @@ void Crew::leave() {
   Lock lock(mutex_);
   if (closing_ || halted_) return;
   closing_ = true;
+  for (const auto& link : links_)
+    port_->offer(link->id, 0);  // nothing new, please
   // What is not begun, or does not end, is given back by leaving: reported as released it would be
   // handed out again at once, to us.
   queue_.clear();

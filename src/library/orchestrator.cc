@@ -13,7 +13,6 @@ namespace pawl::v1 {
 namespace {
 
 constexpr unsigned kMostThreads = 1024;
-constexpr const char* kKnownActions = "library_actions";  // in the store's small settings
 constexpr const char* kFileQueue = "default";
 
 std::shared_ptr<const Clock> machine_clock() {
@@ -48,7 +47,7 @@ Status check_options(const Options& o) {
 // Names that files here have used: such a file must be read also where its action is gone.
 pawl::Result<std::vector<std::string>> remember_actions(store::Store& store,
                                                         std::vector<std::string> names) {
-  auto known = TRY(store.meta(kKnownActions));
+  auto known = TRY(store.meta(store::kActionNames));
   auto before = known ? Json::parse(*known) : pawl::Result<Json>(Json::array());
   std::size_t fresh = names.size();
   if (before.ok() && before->is_array()) {
@@ -66,7 +65,7 @@ pawl::Result<std::vector<std::string>> remember_actions(store::Store& store,
   for (const auto& name : names)
     all.push(name);
   store::Batch batch;
-  batch.meta.emplace_back(kKnownActions, all.dump());
+  batch.meta.emplace_back(store::kActionNames, all.dump());
   TRY(store.commit(batch));
   return names;
 }

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -155,12 +156,19 @@ Result<std::unique_ptr<ControlClient>> ControlClient::connect(const std::string&
   return std::unique_ptr<ControlClient>(new ControlClient(std::move(fd)));
 }
 
-Result<Json> ControlClient::call(std::string_view method, Json params) {
+pid_t ControlClient::owner() const {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  int known = ::getsockopt(socket_.fd(), SOL_SOCKET, SO_PEERCRED, &peer, &size);
+  return known == 0 ? peer.pid : 0;
+}
+
+Result<Json> ControlClient::call(std::string_view method, Json params, Mono until) {
   Json request = Json::object();
   request.set("method", method).set("params", std::move(params));
   socket_.send(request.dump());
   TRY(socket_.flush());
-  auto line = TRY(socket_.receive());
+  auto line = TRY(socket_.receive(until));
   Json::Limits limits;
   limits.max_bytes = LineSocket::kMaxLine;
   auto answer = TRY(Json::parse(line, limits));

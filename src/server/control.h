@@ -59,8 +59,11 @@ class ControlClient {
  public:
   // Error: unavailable, where nobody listens.
   static Result<std::unique_ptr<ControlClient>> connect(const std::string& directory);
-  // Errors: what the owner answered; unavailable where it went away. Blocks.
-  Result<Json> call(std::string_view method, Json params);
+  // Errors: what the owner answered; unavailable where it went away; timeout where it says nothing
+  // until then (the connection is of no use any more). Blocks.
+  Result<Json> call(std::string_view method, Json params, Mono until = Mono::max());
+  // The process that listens; 0 unknown.
+  pid_t owner() const;
   // Turns this connection into a feed of the run. Ends with a `closed` item when the owner leaves.
   static Result<std::unique_ptr<Feed>> watch(const std::string& directory, RunId run, bool logs);
 

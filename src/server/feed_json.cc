@@ -150,7 +150,7 @@ FeedItem event_of(const Json& j) {
   e.seq = static_cast<std::uint64_t>(int_of(j["seq"]));
   e.time = time_of(j["time"], kNoTime);
   auto kind = text_of(j["event"]);
-  for (int k = 1; k <= static_cast<int>(core::EventKind::late_report); ++k) {
+  for (int k = 1; k <= core::kEventKindCount; ++k) {
     if (kind == core::to_string(static_cast<core::EventKind>(k))) {
       e.kind = static_cast<core::EventKind>(k);
     }

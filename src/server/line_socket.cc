@@ -132,13 +132,21 @@ Status LineSocket::flush() {
   }
 }
 
-Result<std::string> LineSocket::receive() {
+Result<std::string> LineSocket::receive(Mono until) {
   bool alive = true;
   while (true) {
     if (auto line = next_line()) return std::move(*line);
     if (!alive) return {Errc::unavailable, "the process that owns the directory went away"};
+    int wait_ms = -1;
+    if (until != Mono::max()) {
+      auto left = std::chrono::ceil<std::chrono::milliseconds>(until - system_clock().mono());
+      if (left.count() <= 0) {
+        return {Errc::timeout, "the process that owns the directory does not answer"};
+      }
+      wait_ms = static_cast<int>(left.count());
+    }
     pollfd wanted{fd_.get(), POLLIN, 0};
-    if (::poll(&wanted, 1, -1) < 0 && errno != EINTR)
+    if (::poll(&wanted, 1, wait_ms) < 0 && errno != EINTR)
       return errno_error("wait for", "answer", errno);
     alive = fill();
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/result.h"
 
@@ -36,9 +37,10 @@ class LineSocket {
   bool send(std::string_view line);
   bool flush_some();
   std::size_t unsent() const { return out_.size() - out_at_; }
-  // Blocks until all is sent, or a whole line is there.
+  // Blocks until all is sent, or a whole line is there. Error: timeout, where no line came until
+  // then.
   Status flush();
-  Result<std::string> receive();
+  Result<std::string> receive(Mono until = Mono::max());
 
  private:
   UniqueFd fd_;

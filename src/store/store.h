@@ -111,6 +111,10 @@ struct LogChunk {
   std::vector<core::LogLine> lines;
 };
 
+// A small setting: the names of actions that files here use beside the built-in ones, a JSON array.
+// Whoever only reads runs must know them to read their files.
+inline constexpr const char* kActionNames = "action_names";
+
 struct Batch {
   std::vector<RunWrite> runs;
   std::vector<WorkflowRow> workflows;                     // inserts

@@ -67,8 +67,8 @@ class Adoption : public ::testing::Test {
     engine.emplace(dir / "data", script);
     ASSERT_EQ(engine->line(), "started");
   }
-  void open() {
-    auto started = Worker::start(port, registry, {.data_dir = dir / "data"});
+  void open(const Clock* clock = nullptr) {
+    auto started = Worker::start(port, registry, {.data_dir = dir / "data", .clock = clock});
     ASSERT_TRUE(started.ok()) << started.error().message;
     worker = std::move(*started);
   }
@@ -114,6 +114,24 @@ TEST_F(Adoption, ARunningTaskGoesOnUnderTheNextEngine) {
   EXPECT_EQ(seen.last.outputs.dump(), R"({"n":2})");
   EXPECT_EQ(seen.text(Stream::out), "one\ntwo\n");
   EXPECT_EQ(*read_file(in_run("starts")), "run\n");
+}
+
+// Found by torture: the clock was set while no engine was there, and the attempt was killed for
+// its timeout of 50 s.
+TEST_F(Adoption, ATimeoutGoesOnByMonotonicTime) {
+  struct : Clock {
+    Time now() const override { return system_clock().now() + std::chrono::hours(1); }
+    Mono mono() const override { return system_clock().mono(); }
+  } set_forward;
+  begin(script("", "true"));
+  wait_for_file(in_run("ready"));
+  engine->kill();
+  open(&set_forward);
+  let("go");
+  const auto& seen = port.wait_for_end(fence_of(7));
+  EXPECT_EQ(seen.last.kind, ReportKind::completed) << seen.last.message;
+  worker->drain(Duration(0));
+  worker.reset();  // before its clock goes
 }
 
 TEST_F(Adoption, WhatEndedWhileNobodyWasThereIsOnDisk) {

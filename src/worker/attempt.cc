@@ -56,8 +56,7 @@ void LiveAttempt::adopt(const actions::HeldProcess& held, Duration attempt, Dura
   reason_ = held.stopped;
   alive_at_ = owner_.clock().mono();
   if (reason_ == StopReason::none) {
-    const auto ran = owner_.clock().now() - held.started_at;
-    if (attempt > Duration::zero()) arm_attempt(std::max(attempt - ran, Duration(1)));
+    if (attempt > Duration::zero()) arm_attempt(std::max(attempt - held.ran, Duration(1)));
     arm_heartbeat();
   }
   action_->adopt(held);

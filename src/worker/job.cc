@@ -250,7 +250,7 @@ void Job::put_held(Writer& w) const {
     w.bytes(value);
   }
   w.u8(static_cast<std::uint8_t>(stopped));
-  w.varint(micros(started_at));
+  w.varint(static_cast<std::uint64_t>((system_clock().mono() - begun).count()));
 }
 
 }  // namespace pawl::worker

@@ -47,6 +47,7 @@ class Job {
   // The process.
   pid_t pid = -1;
   Time started_at = kNoTime;
+  const Mono begun = system_clock().mono();  // a job is made when its process was launched
   UniqueFd out, err;
   bool reading = true;  // its pipes are in the poll set
   bool leader_ended = false;

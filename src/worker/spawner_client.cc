@@ -191,7 +191,7 @@ Result<std::vector<HeldProcess>> SpawnerClient::greet() {
       h.secrets.emplace_back(std::move(name), std::string(one.bytes()));
     }
     h.stopped = static_cast<actions::StopReason>(one.u8());
-    h.started_at = Time(Duration(one.varint()));
+    h.ran = Duration(one.varint());
     if (!one.ok()) return Error{Errc::unavailable, "the spawner answers strangely"};
     next_key_ = std::max(next_key_, h.key + 1);
     held.push_back(std::move(h));

@@ -24,7 +24,7 @@
 
 namespace pawl::worker {
 
-inline constexpr std::uint32_t kWireVersion = 1;
+inline constexpr std::uint32_t kWireVersion = 2;
 inline constexpr std::size_t kMaxFrame = 64u << 20;
 
 enum class Msg : std::uint8_t {

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "actions/shell.h"
+#include "actions/task_files.h"
 #include "base/failpoint.h"
 #include "base/fs.h"
 #include "base/text.h"
@@ -82,7 +83,7 @@ class Worker::Core : public AttemptOwner {
         client_({options_.data_dir, options_.executable, &clock_, options_.processes}, poller_),
         inbox_(std::make_shared<Inbox>([this] { poller_.wake(); })),
         pool_(options_.pool_threads) {
-    services_ = {&client_, &watcher_, &clock_, options_.data_dir, own_path()};
+    services_ = {&client_, &watcher_, &spare_inputs_, &clock_, options_.data_dir, own_path()};
   }
   ~Core() override {
     inbox_->put(StopWorker{});
@@ -143,6 +144,7 @@ class Worker::Core : public AttemptOwner {
   TimerQueue timers_;
   Watcher watcher_;
   SpawnerClient client_;
+  actions::SpareInputs spare_inputs_;
   actions::Services services_;
   std::shared_ptr<Inbox> inbox_;
 
@@ -383,6 +385,8 @@ void Worker::Core::receive(PoolNews& news) {
 void Worker::Core::receive(DrainWorker& command) {
   draining_ = true;
   failpoint("worker.drain");
+  // Else what is given back now would come again, under the next number, for nothing.
+  port_.offer(id_, 0);
   // What waits for its turn has not begun: it can go at once.
   waiting_.clear();
   std::vector<LiveAttempt*> waiting;

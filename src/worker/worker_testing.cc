@@ -69,7 +69,7 @@ void RecordingPort::push() {
 
 void RecordingPort::offer(WorkerId, std::uint32_t slots) {
   std::lock_guard lock(mutex_);
-  credit += slots;
+  credit = slots == 0 ? 0 : credit + slots;
   push();
   changed_.notify_all();
 }

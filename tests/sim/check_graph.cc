@@ -97,9 +97,12 @@ class Opening {
   Problems& problems_;
 };
 
+// The lists of fan-outs as they were when they opened last; null: not known.
+using Lists = std::map<TaskId, Json>;
+
 // What a body found in its input, against what those before it put out.
 void check_input(const Witness& witness, const RunStory& s, const Scene& before,
-                 const Execution& body, Problems& problems) {
+                 const Execution& body, const Lists& lists, Problems& problems) {
   TaskId t = body.fence.task;
   auto where = str(s.name(t), " attempt ", body.fence.attempt);
   if (!body.input.is_object()) return;
@@ -124,10 +127,9 @@ void check_input(const Witness& witness, const RunStory& s, const Scene& before,
   if (!s.run->is_child(t)) return;
   const core::FanOut& f = s.run->fan_out_of_child(t);
   if (body.input["index"] != Json(t - f.first)) problems.add(where + " got a wrong index");
-  SceneScope scope(witness, s, before, f.parent);
-  auto items = s.run->def(t).for_each->render(scope);
-  if (scope.unknown() || !items.ok() || !items->is_array()) return;
-  if (t - f.first >= items->size() || (*items)[t - f.first] != body.input["item"]) {
+  auto items = lists.find(f.parent);
+  if (items == lists.end() || !items->second.is_array()) return;
+  if (t - f.first >= items->second.size() || items->second[t - f.first] != body.input["item"]) {
     problems.add(str(where, " got item ", body.input["item"].dump().substr(0, 100)));
   }
 }
@@ -150,8 +152,9 @@ namespace {
 
 // When a fan-out ends, what its completed elements did was done for the items of its last opening.
 void check_elements(const Witness& witness, const RunStory& s, const Scene& before,
-                    const core::Event& e, std::map<TaskId, Json>& items, Problems& problems) {
-  if (e.task_state == TaskState::running) {
+                    const core::Event& e, Lists& items, Problems& problems) {
+  // One that is reopened around a chosen element keeps its list.
+  if (e.task_state == TaskState::running && !is_final(before.tasks[e.task])) {
     SceneScope scope(witness, s, before, e.task);
     auto list = s.run->def(e.task).for_each->render(scope);
     items[e.task] = list.ok() && !scope.unknown() ? *list : Json();
@@ -178,7 +181,7 @@ void check_inputs(const History& history, const Stores& stores, Problems& proble
   for (const Execution& e : history.executions)
     given.try_emplace({e.node, e.fence.run, e.fence.task, e.fence.attempt}, &e);
   for (const RunStory& s : stores.stories(history)) {
-    std::map<TaskId, Json> items;
+    Lists items;
     s.replay([&](const Step& step, const Scene& before) {
       const core::Event& e = step.event;
       if (e.kind != EventKind::task_state) return;
@@ -186,7 +189,7 @@ void check_inputs(const History& history, const Stores& stores, Problems& proble
       if (e.task_state != TaskState::running) return;
       if (!s.by_worker(e.task) || s.dead(e.task)) return;
       auto body = given.find({s.node, s.run->id, e.task, e.attempt});
-      if (body != given.end()) check_input(witness, s, before, *body->second, problems);
+      if (body != given.end()) check_input(witness, s, before, *body->second, items, problems);
     });
     // What the run itself put out.
     const core::Template& outputs = s.run->workflow().outputs;

@@ -82,6 +82,32 @@ void check_checkpoints(const History& history, const Stores& stores, Problems& p
   }
 }
 
+// What a body said once is recorded once at most: warnings, and reports that measured something.
+void check_signs(const History& history, const Stores& stores, Problems& problems) {
+  using Key = std::tuple<std::uint32_t, RunId, TaskId, EventKind>;
+  std::map<Key, std::size_t> said;
+  for (const PortCall& c : history.calls) {
+    if (c.kind != PortCall::Kind::report || !c.report) continue;
+    auto key = [&](EventKind kind) { return Key{c.node, c.fence.run, c.fence.task, kind}; };
+    said[key(EventKind::warning)] += c.report->warnings.size();
+    said[key(EventKind::metric)] += !c.report->metrics.empty();
+  }
+  for (const RunStory& s : stores.stories(history)) {
+    std::map<std::pair<TaskId, EventKind>, std::size_t> recorded;
+    s.replay([&](const Step& step, const Scene&) {
+      const core::Event& e = step.event;
+      bool sign = e.kind == EventKind::warning || e.kind == EventKind::metric;
+      if (sign && s.by_worker(e.task)) ++recorded[{e.task, e.kind}];
+    });
+    for (const auto& [what, n] : recorded) {
+      auto most = said[{s.node, s.run->id, what.first, what.second}];
+      if (n <= most) continue;
+      problems.add(str(s.name(what.first), " reported ", most, " times a ", to_string(what.second),
+                       "; recorded are ", n));
+    }
+  }
+}
+
 // I8: lines have no gap and no repeat, are those that were printed, and all of them are there when
 // the receipt of their attempt is given.
 void check_logs(const History& history, const Stores& stores, Problems& problems) {

@@ -151,8 +151,15 @@ void check_params(const History& history, const Stores& stores, Problems& proble
       if (from) tasks = downstream(s, *from);
       std::set<TaskId> seen;
       for (const Execution& e : history.executions) {
-        if (e.node != r.node || e.fence.run != a.run || e.delivered.n < a.given.n) continue;
+        if (e.node != r.node || e.fence.run != a.run) continue;
         TaskId t = e.fence.task;
+        if (e.delivered.n < a.given.n) {
+          // A retry leaves alone what is done; a later request may run it again.
+          if (r.kind != RequestKind::retry) continue;
+          seen.erase(t);
+          if (e.end == Execution::End::completed) seen.insert(t);
+          continue;
+        }
         // A rule of the task's own may have set it meanwhile: only the first attempt says.
         if (!tasks.count(t) || !seen.insert(t).second || !e.input.is_object()) continue;
         for (const auto& [key, value] : r.set.as_object()) {

@@ -36,6 +36,7 @@ void check_paused(const History& history, const Stores& stores, Problems& proble
 void check_cancelled(const History& history, const Stores& stores, Problems& problems);
 void check_why(const History& history, const Stores& stores, Problems& problems);
 void check_checkpoints(const History& history, const Stores& stores, Problems& problems);
+void check_signs(const History& history, const Stores& stores, Problems& problems);
 void check_logs(const History& history, const Stores& stores, Problems& problems);
 
 std::span<const CheckRow> checks() {
@@ -73,6 +74,7 @@ std::span<const CheckRow> checks() {
       {"cancelled", check_cancelled},
       {"why", check_why},
       {"checkpoints", check_checkpoints},
+      {"signs", check_signs},
       {"logs", check_logs},
   };
   return kChecks;

@@ -405,6 +405,17 @@ TEST(Checkers, Checkpoints) {
   EXPECT_COMPLAINT(w, "checkpoints");
 }
 
+TEST(Checkers, Signs) {
+  LittleWorld w("tasks: {a: {run: x}}\n");
+  w.submit();
+  w.warn("a", "careful");
+  w.complete("a");
+  EXPECT_EQ(w.complaints(), "") << w.text;
+  std::erase_if(w.history.calls,
+                [](const PortCall& c) { return c.report && !c.report->warnings.empty(); });
+  EXPECT_COMPLAINT(w, "signs");
+}
+
 TEST(Checkers, Logs) {
   Retried missing;
   ++missing.history.executions[0].lines;

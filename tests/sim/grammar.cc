@@ -1,4 +1,5 @@
 // The grammar of workflows: every field of the language, in combinations nobody would write.
+#include <algorithm>
 #include <iterator>
 
 #include "base/text.h"
@@ -15,9 +16,12 @@ struct Known {
 
 class Writer {
  public:
-  Writer(Random random, const std::vector<std::string>& children, std::uint32_t max_tasks,
-         bool leaf)
-      : random_(random), children_(children), left_(max_tasks), leaf_(leaf) {}
+  Writer(Random random, const std::vector<std::string>& children, const Theme& theme, bool leaf)
+      : random_(random),
+        children_(children),
+        left_(theme.max_tasks),
+        crowded_(theme.crowded),
+        leaf_(leaf) {}
 
   WorkflowText write(const std::string& name) {
     text_ = str("pawl: 1\nname: ", name, "\n");
@@ -56,7 +60,7 @@ class Writer {
       use(Feature::run_name);
       text_ += str("run_name: \"r ${{ ", inputs_ ? "inputs.day" : "run.workflow", " }}\"\n");
     }
-    if (!leaf_ && one_in(4)) concurrency();
+    if (!leaf_ && (one_in(4) || (crowded_ && !one_in(4)))) concurrency();
     if (one_in(5)) {
       use(Feature::priority);
       text_ += str("priority: ", static_cast<int>(below(20)) - 10, "\n");
@@ -73,7 +77,7 @@ class Writer {
     use(which == 2   ? Feature::concurrency_reject
         : which == 3 ? Feature::concurrency_cancel
                      : Feature::concurrency_queue);
-    limit_ = static_cast<std::uint32_t>(1 + below(2));
+    limit_ = static_cast<std::uint32_t>(1 + below(crowded_ ? 3 : 2));
     text_ += str("concurrency: {key: ", inputs_ ? "\"${{ inputs.day }}\"" : "all",
                  ", limit: ", limit_, ", on_conflict: ", kPolicies[which], "}\n");
   }
@@ -131,7 +135,7 @@ class Writer {
     if (!in_finally_ && !leaf_ && depth < 3 && kind < 3) return group(common, here, depth);
     if (kind < 5) return nap(common);
     if (kind < 7 && !leaf_) return gate(common);
-    if (kind < 10 && !leaf_ && !children_.empty()) return child(k, common);
+    if (kind < (crowded_ ? 15 : 10) && !leaf_ && !children_.empty()) return child(k, common);
     worker(k, common, upstream);
   }
 
@@ -268,6 +272,13 @@ class Writer {
                          : str("\"${{ default(tasks.", u.name, ".outputs.items, []) }}\"");
       }
     }
+    auto one = std::find_if(upstream.begin(), upstream.end(),
+                            [](const Known* u) { return u->worker && !u->list; });
+    if (one != upstream.end() && common.find("if: ") == std::string::npos && !one_in(3)) {
+      use(Feature::for_each_again);
+      common += ", if: always()";
+      list = str("[\"${{ tasks.", (*one)->name, ".attempts }}\", -1, -2]");
+    }
     common += str(", for_each: ", list);
     if (one_in(2)) {
       use(Feature::max_parallel);
@@ -357,7 +368,7 @@ class Writer {
   Random random_;
   const std::vector<std::string>& children_;
   std::uint32_t left_;
-  bool leaf_;
+  bool crowded_, leaf_;
   bool in_finally_ = false, inputs_ = false;
   std::string text_, first_;
   std::uint64_t features_ = 0;
@@ -370,6 +381,7 @@ constexpr const char* kFeatures[] = {"plain",
                                      "group",
                                      "for_each",
                                      "for_each_dynamic",
+                                     "for_each_again",
                                      "max_parallel",
                                      "condition",
                                      "condition_function",
@@ -417,9 +429,9 @@ static_assert(std::size(kFeatures) == kFeatureCount);
 const char* to_string(Feature f) { return kFeatures[static_cast<std::size_t>(f)]; }
 
 WorkflowText draw_workflow(Random random, const std::string& name,
-                           const std::vector<std::string>& children, std::uint32_t max_tasks,
+                           const std::vector<std::string>& children, const Theme& theme,
                            bool leaf) {
-  return Writer(random, children, max_tasks, leaf).write(name);
+  return Writer(random, children, theme, leaf).write(name);
 }
 
 }  // namespace pawl::sim

@@ -90,6 +90,13 @@ class LittleWorld {
     report(std::move(r), 0);
     settle();
   }
+  void warn(const std::string& path, const std::string& what) {
+    core::Report r;
+    r.fence = history.executions[held(path)].fence;
+    r.warnings = {what};
+    report(std::move(r), 0);
+    settle();
+  }
   void print(const std::string& path) {
     Execution& e = history.executions[held(path)];
     inbox_.push_back({engine::TakeLog{{e.fence, e.lines++, {{clock_.now(), {}, "line"}}}}, {}});

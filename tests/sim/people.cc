@@ -22,7 +22,7 @@ People::People(Stage& stage, Net& net, Node& node, const Stores& stores)
       random_(Random::stream(stage.scenario.seed * 31 + node.number(), "people")),
       workload_(stage.scenario, node.number()),
       defined_(workload_.workflows().size()),
-      command_gap_(random_.below(4) == 0 ? 1e6 : 0.5 * std::pow(20, random_.unit())) {}
+      command_gap_(random_.below(4) == 0 ? 1e6 : 0.15 * std::pow(30, random_.unit())) {}
 
 void People::begin() {
   define(0);
@@ -150,6 +150,39 @@ RunId People::any_run() {
   return random_.below(4) == 0 ? RunId(some.value + 1) : some;
 }
 
+// A recent one that the request makes sense for.
+RunId People::fitting_run(RequestKind kind) {
+  std::vector<RunId> fit;
+  auto suits = [kind](RunState state) {
+    if (kind == RequestKind::cancel) return state == RunState::running;
+    return kind == RequestKind::retry ? state == RunState::failed : is_final(state);
+  };
+  std::size_t recent = std::min<std::size_t>(known_.size(), 30);
+  for (std::size_t i = known_.size() - recent; i < known_.size(); ++i) {
+    auto run = stores_.read(node_.number(), known_[i]);
+    if (run && suits(run->state)) fit.push_back(known_[i]);
+  }
+  return fit.empty() ? any_run() : fit[random_.below(fit.size())];
+}
+
+RequestKind People::wish(std::uint64_t draw) const {
+  using K = RequestKind;
+  struct Share {
+    std::uint64_t to;  // of 24
+    K kind;
+  };
+  static constexpr Share kUsual[] = {{4, K::pause},  {9, K::resume},   {10, K::cancel},
+                                     {13, K::retry}, {17, K::recover}, {22, K::approve},
+                                     {24, K::reject}};
+  static constexpr Share kCrowded[] = {{2, K::pause},  {5, K::resume},   {10, K::cancel},
+                                       {13, K::retry}, {19, K::recover}, {23, K::approve},
+                                       {24, K::reject}};
+  for (const Share& share : workload_.crowded() ? kCrowded : kUsual) {
+    if (draw < share.to) return share.kind;
+  }
+  return K::reject;
+}
+
 // Something asked of some run at some moment, sensible or not.
 void People::command() {
   stage_.after(us(-std::log(1 - random_.unit()) * command_gap_ * 1e6), [this] {
@@ -162,13 +195,10 @@ void People::command() {
     Request r;
     r.run = any_run();
     if (stage_.scenario.commands_off.count(node_.number() * 1000 + commanded_++)) return;
-    r.kind = draw < 4    ? RequestKind::pause
-             : draw < 9  ? RequestKind::resume
-             : draw < 10 ? RequestKind::cancel
-             : draw < 13 ? RequestKind::retry
-             : draw < 17 ? RequestKind::recover
-             : draw < 22 ? RequestKind::approve
-                         : RequestKind::reject;
+    r.kind = wish(draw);
+    bool again = r.kind == RequestKind::retry || r.kind == RequestKind::recover;
+    bool aimed = again || (workload_.crowded() && r.kind == RequestKind::cancel);
+    if (aimed && random_.below(4)) r.run = fitting_run(r.kind);
     // Members of groups and elements too, where the run has some.
     auto inner = random_.below(1000);
     if (auto run = inner % 2 ? stores_.read(node_.number(), r.run) : nullptr) {

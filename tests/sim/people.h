@@ -36,6 +36,8 @@ class People {
   void submit_next();
   bool crowded() const;
   void submit(const Submission& s, std::uint32_t number);
+  RunId fitting_run(RequestKind kind);
+  RequestKind wish(std::uint64_t draw) const;
   void command();
   void operate();
   void decide_gates(RunId run);

@@ -12,13 +12,15 @@ std::uint64_t mixed(std::uint64_t seed, std::uint64_t node, std::uint64_t n) {
 }  // namespace
 
 Workload::Workload(const Scenario& scenario, std::uint32_t node)
-    : node_(node), random_(Random::stream(mixed(scenario.seed, node, 0), "submissions")) {
+    : node_(node),
+      random_(Random::stream(mixed(scenario.seed, node, 0), "submissions")),
+      crowded_(Random::stream(mixed(scenario.seed, node, 0), "theme").below(5) == 0) {
   Random shape = Random::stream(mixed(scenario.seed, node, 0), "workload");
   std::vector<std::string> children;
   auto add = [&](const std::string& name, bool leaf) {
     auto n = static_cast<std::uint32_t>(workflows_.size());
     auto text = draw_workflow(Random::stream(mixed(scenario.seed, node, n + 1), "workflow"), name,
-                              children, scenario.max_tasks, leaf);
+                              children, {scenario.max_tasks, crowded_}, leaf);
     if (!leaf) tops_.push_back(n);
     workflows_.push_back(std::move(text));
     return name;

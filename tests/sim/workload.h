@@ -18,6 +18,7 @@ enum class Feature : std::uint8_t {
   group,
   for_each,
   for_each_dynamic,
+  for_each_again,  // its list changes when what it needs is retried
   max_parallel,
   condition,
   condition_function,
@@ -59,7 +60,7 @@ enum class Feature : std::uint8_t {
   other_key_inputs,
   no_key,
 };
-inline constexpr int kFeatureCount = 45;
+inline constexpr int kFeatureCount = 46;
 const char* to_string(Feature f);
 
 struct WorkflowText {
@@ -80,12 +81,15 @@ class Workload {
  public:
   Workload(const Scenario& scenario, std::uint32_t node);
   const std::vector<WorkflowText>& workflows() const { return workflows_; }
+  // People queue for keys: who is in the way is cancelled, who is done is recovered.
+  bool crowded() const { return crowded_; }
   // The first of them end up within `span`; more are drawn for as long as they are asked for.
   Submission next_submission();
 
  private:
   std::uint32_t node_;
   Random random_;
+  bool crowded_;
   std::vector<WorkflowText> workflows_;
   std::vector<std::uint32_t> tops_;  // which are submitted
   std::vector<Submission> drawn_;
@@ -94,8 +98,12 @@ class Workload {
 };
 
 // Of `name`; `children` are registered before it. REQUIRES: seeded alike, gives alike.
+struct Theme {
+  std::uint32_t max_tasks = 1000;
+  // Nearly everything has a concurrency key, and what holds one runs other workflows.
+  bool crowded = false;
+};
 WorkflowText draw_workflow(Random random, const std::string& name,
-                           const std::vector<std::string>& children, std::uint32_t max_tasks,
-                           bool leaf);
+                           const std::vector<std::string>& children, const Theme& theme, bool leaf);
 
 }  // namespace pawl::sim

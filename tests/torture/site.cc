@@ -89,7 +89,22 @@ void Site::start(const std::string& failpoints) {
   std::vector<std::pair<std::string, std::string>> env = {
       {"PAWL_FAILPOINT_COUNTS", path_ + "/counts"}};
   if (!failpoints.empty()) env.emplace_back("PAWL_FAILPOINT", failpoints);
+  if (shift_) {
+    env.emplace_back("LD_PRELOAD", PAWL_WALL_CLOCK);
+    env.emplace_back("PAWL_WALL_CLOCK", path_ + "/clock");
+  }
   engine_ = launch(argv, path_, path_ + "/engine.out", path_ + "/engine.err", env);
+}
+
+void Site::own_clock() {
+  shift_ = UniqueFd(::open((path_ + "/clock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+  PAWL_ASSERT(shift_);
+  shift_clock({});
+}
+
+void Site::shift_clock(Duration by) {
+  std::int64_t us = by.count();
+  PAWL_ASSERT(::pwrite(shift_.get(), &us, sizeof us, 0) == sizeof us);
 }
 
 bool Site::running() {

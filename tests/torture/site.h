@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/failpoint.h"
+#include "base/fs.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "store/store.h"
@@ -32,6 +34,10 @@ class Site {
   std::string data() const { return path_ + "/data"; }
   std::string ledger() const { return path_ + "/ledger"; }
 
+  // Preloads tests/torture/preload/wall_clock.cc from the next start on: see shift_clock().
+  void own_clock();
+  // The engine, and what it starts, see a wall clock that is off by so much.
+  void shift_clock(Duration by);
   // The engine, as `pawl run anchor.yaml`: a gate keeps that run open, a key keeps it one.
   void start(const std::string& failpoints = "");
   // It answers on the control socket. False: it ended instead, or a limit passed.
@@ -70,6 +76,7 @@ class Site {
   std::optional<int> ended_;
   bool leaves_spawner_ = false;
   std::optional<FailpointCounts> counts_;
+  UniqueFd shift_;
 };
 
 // Lets the world go on for so long: what is tortured runs by the wall clock, in other processes.

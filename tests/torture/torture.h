@@ -3,7 +3,7 @@
 // room for. Each subcommand is one kind of fault; it prints its figures, then each promise with
 // `ok` or `FAIL`, and fails as well when too little happened for its word to mean anything.
 //
-//   pawl_torture [all|kill|failpoints|powerloss|faults|damage|full|signals] [--long]
+//   pawl_torture [all|kill|failpoints|powerloss|faults|damage|full|signals|clock] [--long]
 //                [--cycles N] [--seed S] [--keep] [--only NAME] [--verbose]
 //
 // The driver only uses what a user has (commands, the control socket) and, once the engine is gone,
@@ -73,5 +73,6 @@ void torture_faults(const Options& options, Report& report);
 void torture_damage(const Options& options, Report& report);
 void torture_full(const Options& options, Report& report);
 void torture_signals(const Options& options, Report& report);
+void torture_clock(const Options& options, Report& report);
 
 }  // namespace pawl::torture

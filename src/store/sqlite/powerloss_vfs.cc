@@ -60,7 +60,7 @@ struct Handle {
   int level;
   unsigned shm_shared, shm_exclusive;
   bool mapped;
-  bool fresh;  // a journal or WAL that this handle created, not synced yet
+  bool fresh;  // a journal or WAL that this handle has not synced yet
 };
 
 Handle* ours(sqlite3_file* f) { return reinterpret_cast<Handle*>(f); }
@@ -171,7 +171,8 @@ int x_sync(sqlite3_file* f, int) {
   for (const auto& write : h->node->pending)
     replay(write, h->node->durable);
   h->node->pending.clear();
-  // Like SQLite's own VFS: the first sync of a new journal syncs its directory, and so every name.
+  // Like SQLite's own VFS: the first sync of a journal that was opened to be created, also where it
+  // was there already, syncs its directory, and so every name.
   if (std::exchange(h->fresh, false)) h->disk->sync_directory();
   return SQLITE_OK;
 }
@@ -303,9 +304,10 @@ int v_open(sqlite3_vfs* vfs, const char* name, sqlite3_file* f, int flags, int* 
     if (found == disk->files.end() && !(flags & SQLITE_OPEN_CREATE)) return SQLITE_CANTOPEN;
     if (found == disk->files.end()) {
       found = disk->files.emplace(name, std::make_shared<Node>()).first;
-      h->fresh = (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)) != 0;
     }
     node = found->second;
+    const bool journal = (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)) != 0;
+    h->fresh = journal && (flags & SQLITE_OPEN_CREATE) != 0;
   }
   h->base.pMethods = &kMethods;
   h->disk = disk;
