@@ -389,6 +389,9 @@ TEST_F(BuildTest, AnotherProcessIsToldWhoHasTheFolder) {
     auto second = run_beside(command);
     EXPECT_EQ(second.code, 9) << second.err;
     EXPECT_THAT(second.err, HasSubstr("pawl-dataset"));
+    auto status = run_beside({"status", "--dir", "out", "--json"});
+    EXPECT_EQ(status.code, 0) << status.err;
+    EXPECT_EQ(Value::parse(status.out)->get("state").as_string(), "running");
   };
   EXPECT_EQ(run(command, {"decode", 20, SIGSTOP}).code, 0);
   EXPECT_EQ(asked, 1);

@@ -235,6 +235,7 @@ class Program {
   int follow(pawl::RunId run, const Layout& layout) {
     Progress progress(::isatty(2) && !arguments_.json);
     std::string told;
+    if (auto now = pawl_->get(run); now.ok()) tell(layout, told = status_value(*now).json());
     while (true) {
       auto info = pawl_->wait(run, pawl::Millis(200));
       bool ended = info.ok();
