@@ -114,7 +114,7 @@
   X(failed_commit_kept, "what a failed commit touched stays in memory", "every run ends")          \
   X(unknown_commit_forgotten, "a commit of unknown outcome is taken for failed",                   \
     "every run ends")                                                                              \
-  X(progress_taken_twice, "progress is recorded again where a failed commit was done after all",    \
+  X(progress_taken_twice, "progress is recorded again where a failed commit was done",             \
     "what is reported once is recorded once")                                                      \
   X(replay_dropped, "reports of a failed commit are dropped", "every run ends")                    \
   X(key_not_stored, "the idempotency key is not stored", "one run per key")                        \
