@@ -68,8 +68,12 @@ void check_checkpoints(const History& history, const Stores& stores, Problems& p
       if (before.tasks[e.task] == TaskState::completed) known = {""};  // it starts from nothing
       if (before.tasks[e.task] == TaskState::running) {
         bool lost = e.reason == Reason::lost || e.text.starts_with("its worker vanished");
-        known = after_attempt(reports[{s.node, s.run->id, e.task, before.attempts[e.task]}], known,
-                              !lost && e.reason != Reason::released);
+        auto heard = reports[{s.node, s.run->id, e.task, before.attempts[e.task]}];
+        // What came when its end was written already, as of a worker that had been given up.
+        std::erase_if(heard, [&](const PortCall* c) {
+          return step.commit != kNoCommit && c->at.n > history.commits[step.commit].begun.n;
+        });
+        known = after_attempt(heard, known, !lost && e.reason != Reason::released);
       }
       if (e.task_state != TaskState::running) return;
       auto body = bodies.find({s.node, s.run->id, e.task, e.attempt});

@@ -405,6 +405,15 @@ TEST(Checkers, Checkpoints) {
   EXPECT_COMPLAINT(w, "checkpoints");
 }
 
+TEST(Checkers, CheckpointsThatCameTooLate) {
+  Retried w;
+  for (PortCall& c : w.history.calls) {
+    if (c.kind == PortCall::Kind::report && c.report && c.fence.attempt == 1) c.at = w.at();
+  }
+  w.history.executions[1].checkpoint = "";
+  EXPECT_EQ(w.complaints().find("checkpoints"), std::string::npos) << w.complaints();
+}
+
 TEST(Checkers, Signs) {
   LittleWorld w("tasks: {a: {run: x}}\n");
   w.submit();
