@@ -91,19 +91,17 @@ void check_acknowledged(const History& history, const Stores& stores, Problems& 
 
 // I3, I10: events are numbered without gap, each move is one of the tables, and they end where the
 // rows are.
-void check_story(const History&, const Stores& stores, Problems& problems) {
-  each_run(stores, [&](std::uint32_t node, const core::Run& run) {
-    auto say = [&](const std::string& what) {
-      problems.add(str(name_of(node, run.id), ": ", what));
-    };
+void check_story(const History& history, const Stores& stores, Problems& problems) {
+  for (const RunStory& story : stores.stories(history)) {
+    const core::Run& run = *story.run;
+    auto say = [&](const std::string& what) { problems.add(str(story.name(), ": ", what)); };
     std::uint64_t seq = 0;
     core::RunState state = core::RunState::pending;
     std::map<TaskId, core::TaskState> tasks;
     // A recovered run begins with the rows of the one that it came from.
-    const core::Run* source = run.source ? stores.run(node, run.source) : nullptr;
-    for (TaskId t = 0; source && t < source->task_count(); ++t)
-      tasks[t] = source->rows[t].state;
-    for (const core::Event& e : stores.events(node, run.id)) {
+    for (TaskId t = 0; t < story.began.tasks.size(); ++t)
+      tasks[t] = story.began.tasks[t];
+    for (const core::Event& e : stores.events(story.node, run.id)) {
       if (e.seq != ++seq) say(str("event ", e.seq, " where ", seq, " was due"));
       if (e.kind == core::EventKind::run_state) {
         auto cause = is_final(state) ? core::Cause::recover : core::Cause::progress;
@@ -137,7 +135,7 @@ void check_story(const History&, const Stores& stores, Problems& problems) {
                 to_string(run.rows[task].state)));
       }
     }
-  });
+  }
 }
 
 // I2: a task completes once an attempt, and only where a body ran to its end.

@@ -74,10 +74,8 @@ void check_once(const History& history, const Stores& stores, Problems& problems
       }
     }
     std::map<TaskId, Attempt> done;  // completed, by the attempt that did it
-    if (s.source) {
-      for (TaskId t = 0; t < std::min(s.source->task_count(), s.run->task_count()); ++t) {
-        if (s.source->rows[t].state == TaskState::completed) done[t] = s.source->rows[t].attempt;
-      }
+    for (TaskId t = 0; t < std::min<std::size_t>(s.began.tasks.size(), s.run->task_count()); ++t) {
+      if (s.began.tasks[t] == TaskState::completed) done[t] = s.began.attempts[t];
     }
     s.replay([&](const Step& step, const Scene&) {
       const core::Event& e = step.event;

@@ -12,6 +12,7 @@ struct OldSeed {
   const char* what;
 };
 inline constexpr OldSeed kOldSeeds[] = {
+    {440, "a failed run went on as a new one, and did again what had completed in a failed group"},
     // Fails with the mutant requeued_too_soon.
     {3898, "more runs held a concurrency key than its limit, while holders were read again"},
 };

@@ -14,17 +14,10 @@ using core::Executor;
 using core::TaskState;
 
 Scene RunStory::first_scene() const {
-  Scene scene;
+  Scene scene = began;
   scene.tasks.resize(run->task_count(), TaskState::pending);
   scene.reasons.resize(run->task_count(), core::Reason::none);
   scene.attempts.resize(run->task_count(), 0);
-  if (!source) return scene;
-  scene.run = core::RunState::recovering;
-  for (TaskId t = 0; t < std::min(source->task_count(), run->task_count()); ++t) {
-    scene.tasks[t] = source->rows[t].state;
-    scene.reasons[t] = source->rows[t].reason;
-    scene.attempts[t] = source->rows[t].attempt;
-  }
   return scene;
 }
 
@@ -80,6 +73,31 @@ std::vector<TaskId> RunStory::inner(TaskId t) const {
   return found;
 }
 
+namespace {
+
+// A run as it was at its last end up to this commit: it may have been reopened since. Tasks that
+// did not exist then are left out.
+Scene last_end(const RunStory& story, CommitIndex until) {
+  Scene scene = story.first_scene(), end = scene;
+  std::size_t tasks = story.run->workflow().task_count(), then = tasks;
+  if (story.source) then = tasks = std::max(tasks, story.began.tasks.size());
+  for (const Step& step : story.steps) {
+    if (step.commit != kNoCommit && step.commit > until) break;
+    RunStory::apply(step.event, scene);
+    if (step.event.kind == EventKind::task_state)
+      tasks = std::max(tasks, std::size_t{step.event.task} + 1);
+    if (step.event.kind != EventKind::run_state || !core::is_final(scene.run)) continue;
+    end = scene;
+    then = tasks;
+  }
+  end.tasks.resize(then);
+  end.reasons.resize(then);
+  end.attempts.resize(then);
+  return end;
+}
+
+}  // namespace
+
 std::vector<RunStory> tell_stories(const History& history, const Stores& stores) {
   // How many events each write of a run had, by run.
   using Key = std::pair<std::uint32_t, RunId>;
@@ -104,12 +122,19 @@ std::vector<RunStory> tell_stories(const History& history, const Stores& stores)
       story.node = n;
       story.run = run;
       if (run->source) story.source = stores.run(n, run->source);
+      const auto older = std::find_if(all.begin(), all.end(), [&](const RunStory& o) {
+        return o.node == n && o.run->id == run->source;
+      });
       const auto& writes = known[{n, run->id}];
       std::size_t w = 0;
       for (const core::Event& e : stores.events(n, run->id)) {
         while (w < writes.size() && writes[w].first < e.seq)
           ++w;
         story.steps.push_back({e, w < writes.size() ? writes[w].second : kNoCommit});
+      }
+      if (older != all.end() && !story.steps.empty()) {
+        story.began = last_end(*older, story.steps.front().commit);
+        story.began.run = core::RunState::recovering;
       }
       all.push_back(std::move(story));
     }

@@ -38,7 +38,8 @@ struct Scene {
 struct RunStory {
   std::uint32_t node = 0;
   const core::Run* run = nullptr;
-  const core::Run* source = nullptr;  // of a recovered run: whose rows it began with
+  const core::Run* source = nullptr;  // of a recovered run: which one it was made of
+  Scene began;                        // ... as that one was when it was made of it
   std::vector<Step> steps;
 
   Scene first_scene() const;

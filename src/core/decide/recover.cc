@@ -144,17 +144,13 @@ Status decide(Run& run, const Recover& c, Context& ctx) {
 
 Result<Run> recover_as_new(const Run& old, const Recover& c, RunId id, const Json& inputs,
                            Context& ctx) {
-  std::vector<TaskId> from = {TRY(find_task(old, c.from))};
+  TaskId from = TRY(find_task(old, c.from));
   bool edited = !inputs.is_null();
   if (!is_final(old.state) || (old.state != RunState::completed && !edited)) {
     return Error{Errc::conflict,
                  str("run ", old.id.value, " is ", to_string(old.state),
                      ": a new run goes on from a completed one, or from one that is at its end "
                      "where its inputs are edited")};
-  }
-  if (old.state != RunState::completed) {
-    for (TaskId t = 0; t < old.task_count(); ++t)
-      if (ended_badly(old, t)) from.push_back(t);
   }
   Run run = old;
   run.id = id;
@@ -177,7 +173,16 @@ Result<Run> recover_as_new(const Run& old, const Recover& c, RunId id, const Jso
   Decider d(run, ctx);
   d.event(EventKind::submitted, kNoTask,
           str(run.name, " (recovered from run ", old.id.value, " at ", c.from, ")"));
-  auto tasks = d.downstream(from, true);
+  auto tasks = d.downstream({from}, true);
+  // Beside what was chosen: what ended badly, as in a retry. What completed there is kept.
+  std::vector<TaskId> bad;
+  std::vector<bool> chosen(run.task_count());
+  for (TaskId t : tasks)
+    chosen[t] = true;
+  for (TaskId t = 0; t < old.task_count(); ++t)
+    if (ended_badly(old, t)) bad.push_back(t);
+  for (TaskId t : d.downstream(bad, false))
+    if (!chosen[t]) tasks.push_back(t);
   TRY(check_params(run, tasks, c.set));
   set_params(d, tasks, c.set);
   // A new run: its state starts afresh, and what it takes over says so.

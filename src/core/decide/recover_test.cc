@@ -504,6 +504,31 @@ tasks:
   EXPECT_EQ(r.run_state(), "completed");
 }
 
+// Found by simulation: a member that had completed was done again, because its group had failed.
+TEST(RecoverAsNew, KeepsWhatCompletedBesideWhatFailed) {
+  TestRun old(R"(
+inputs: {day: {type: string}}
+tasks:
+  g:
+    tasks:
+      good: {action: noop}
+      bad: {action: noop}
+  late: {action: noop}
+)",
+              Json::object().set("day", "monday"));
+  old.start();
+  old.claim();
+  old.complete("g.good");
+  old.fail("g.bad");
+  old.complete("late");
+  EXPECT_EQ(old.run_state(), "failed");
+  auto made = recover_as_new(old.run, {"late", {}, ""}, RunId(42),
+                             Json::object().set("day", "tuesday"), old.ctx);
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  TestRun r(old, std::move(*made));
+  EXPECT_EQ(r.states(), "g=running g.good=completed g.bad=queued late=queued");
+}
+
 TEST(RecoverAsNew, Refuses) {
   TestRun r("tasks: {a: {action: noop}}");
   r.start();
