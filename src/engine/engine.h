@@ -57,7 +57,7 @@ struct SubmitRequest {
   Json labels;  // object of strings, or null
   std::int32_t priority = 0;
   std::string idempotency_key;  // the same key and request give the same run
-  std::string hold;  // who wants it paused from the start; "" nobody
+  std::string hold;             // who wants it paused from the start; "" nobody
 };
 
 // What subscribers are told, after the commit.

@@ -27,6 +27,7 @@
 
 #include "base/clock.h"
 #include "core/worker_port.h"
+#include "library/definition.h"
 #include "library/inside.h"
 
 namespace pawl::v1 {
@@ -36,6 +37,7 @@ struct HandlerSet {
   bool in_code = false;  // steps of a definition in code; else actions that files name
   std::string words;     // 'workflow "w" version 2', for messages
   std::unordered_map<std::string, Handler> handlers;
+  std::unordered_map<std::string, Lists> lists;  // of steps that are handed such
 };
 
 struct StepAccess;

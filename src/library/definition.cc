@@ -20,7 +20,20 @@ std::string from_run(const std::string& member) {
   return expression(str("inputs.", kRunInput), member);
 }
 
-Json with_of(const StepSpec::Impl& s) {
+// The output of a fan-out is a list of its elements' stored outputs: it is read whole, and
+// unwrapped where it is handed to the handler (see lists_of).
+bool fans_out(const Workflow::Impl& w, const std::string& step) {
+  for (const auto& other : w.steps)
+    if (other->name() == step) return WorkflowAccess::of(*other).fan_out;
+  return false;
+}
+
+std::string output_of(const Workflow::Impl& w, const std::string& step, const std::string& member) {
+  if (fans_out(w, step)) return expression(str("tasks.", step, ".outputs"), "");
+  return from_step(step, member);
+}
+
+Json with_of(const Workflow::Impl& w, const StepSpec::Impl& s) {
   using From = StepSpec::Impl::Input::From;
   Json with = Json::object();
   for (const auto& input : s.inputs) {
@@ -32,7 +45,7 @@ Json with_of(const StepSpec::Impl& s) {
         with.set(input.field, from_run(input.member));
         break;
       case From::step:
-        with.set(input.field, from_step(input.step, input.member));
+        with.set(input.field, output_of(w, input.step, input.member));
         break;
     }
   }
@@ -56,10 +69,10 @@ Json task_of(const Workflow::Impl& w, const StepSpec::Impl& s, const std::string
     needs.push(by_name ? need.name : w.steps[static_cast<std::size_t>(need.index)]->name());
   }
   if (needs.size() > 0) task.set("needs", std::move(needs));
-  if (!s.inputs.empty()) task.set("with", with_of(s));
+  if (!s.inputs.empty()) task.set("with", with_of(w, s));
   if (s.fan_out) {
-    task.set("for_each",
-             s.each_step.empty() ? from_run(s.each_member) : from_step(s.each_step, s.each_member));
+    task.set("for_each", s.each_step.empty() ? from_run(s.each_member)
+                                             : output_of(w, s.each_step, s.each_member));
     if (s.max_parallel > 0) task.set("max_parallel", s.max_parallel);
   }
   if (!s.condition.empty()) task.set("if", s.condition);
@@ -76,6 +89,16 @@ Json task_of(const Workflow::Impl& w, const StepSpec::Impl& s, const std::string
 }
 
 }  // namespace
+
+Lists lists_of(const Workflow::Impl& w, const StepSpec::Impl& s) {
+  Lists lists;
+  lists.item = s.fan_out && fans_out(w, s.each_step);
+  for (const auto& input : s.inputs) {
+    bool from_step = input.from == StepSpec::Impl::Input::From::step;
+    if (from_step && fans_out(w, input.step)) lists.fields.push_back(input.field);
+  }
+  return lists;
+}
 
 std::string queue_of(const std::string& workflow, int version) {
   auto queue = str(workflow, "_v", version);

@@ -50,6 +50,13 @@ struct StepSpec::Impl {
   Handler handler;
 };
 
+// What a step is handed of fan-outs, whose outputs are stored as lists of wrapped ones.
+struct Lists {
+  bool item = false;                // each item is an element's output
+  std::vector<std::string> fields;  // inputs that are all elements' outputs
+  bool any() const { return item || !fields.empty(); }
+};
+
 struct Workflow::Impl {
   std::string name, title, output_of;
   int version = 1;
@@ -67,6 +74,7 @@ struct WorkflowAccess {
 };
 
 // The queue of a version's tasks.
+Lists lists_of(const Workflow::Impl& workflow, const StepSpec::Impl& step);
 std::string queue_of(const std::string& workflow, int version);
 // The file that says what the definition says. REQUIRES: no problems() by itself.
 std::string file_text(const Workflow::Impl& w);

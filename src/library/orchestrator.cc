@@ -267,8 +267,11 @@ void Orchestrator::Impl::define_handlers(const Workflow::Impl& w, WorkflowId id)
   auto set = std::make_shared<HandlerSet>();
   set->in_code = true;
   set->words = str("workflow \"", w.name, "\" version ", w.version);
-  for (const auto& step : w.steps)
-    set->handlers[step->name()] = WorkflowAccess::of(*step).handler;
+  for (const auto& step : w.steps) {
+    const auto& spec = WorkflowAccess::of(*step);
+    set->handlers[step->name()] = spec.handler;
+    if (auto lists = lists_of(w, spec); lists.any()) set->lists.emplace(step->name(), lists);
+  }
   {
     std::lock_guard lock(mutex);
     defined[w.name][w.version] = {id, set};

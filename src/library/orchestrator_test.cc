@@ -128,6 +128,29 @@ TEST(Orchestrator, FansOut) {
   EXPECT_EQ(run->task("square[7]")->output.as_integer(), 49);
 }
 
+TEST(Orchestrator, FansOutOverAFanOut) {
+  Folder folder;
+  auto pawl = open(folder);
+  pawl::Workflow w("twice");
+  w.step("list", [](const int& n) { return std::vector<int>(static_cast<std::size_t>(n), 6); });
+  w.step("square", [](const int& n) { return n * n; }).after("list").for_each("list");
+  w.step("half", [](const int& n) { return n / 2; }).after("square").for_each("square");
+  w.step("sum",
+         [](const Value& in) {
+           auto sum = in.get("offset").as_integer();
+           for (std::size_t i = 0; i < in.get("halves").size(); ++i)
+             sum += in.get("halves").at(i).as_integer();
+           return sum;
+         })
+      .after("half")
+      .input("offset", 100)
+      .input_from("halves", "half");
+  ASSERT_EQ(text(pawl->define(w)), "ok");
+  auto run = pawl->execute("twice", 4);
+  ASSERT_TRUE(run.ok()) << run.status().text();
+  EXPECT_EQ(run->output.as_integer(), 172) << run->error;
+}
+
 TEST(Orchestrator, RetriesAndTellsWhyItFailed) {
   Folder folder;
   auto pawl = open(folder);

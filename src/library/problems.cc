@@ -136,21 +136,29 @@ class Inspector {
         add(s.name, "duplicate_name", str("its input ", shown(input.field), " is set twice"));
       }
       fields.push_back(input.field);
-      if (input.from == StepSpec::Impl::Input::From::step) reads(i, input.step, "its input");
+      if (input.from == StepSpec::Impl::Input::From::step) {
+        reads(i, input.step, input.member, "its input");
+      }
     }
-    if (s.fan_out && !s.each_step.empty()) reads(i, s.each_step, "for_each");
+    if (s.fan_out && !s.each_step.empty()) reads(i, s.each_step, s.each_member, "for_each");
     if (!s.fan_out && s.max_parallel > 0) {
       add(s.name, "bad_number", "max_parallel without for_each");
     }
   }
 
-  void reads(std::size_t i, const std::string& name, std::string_view what) {
+  void reads(std::size_t i, const std::string& name, const std::string& member,
+             std::string_view what) {
     const auto& s = step(i);
     if (!first_.count(name)) return unknown(s.name, what, name);
     if (!comes_after(i, first_[name])) {
       add(s.name, "not_upstream",
           str(what, " reads \"", name, "\", and it does not come after that"),
           str(".after(\"", name, "\")"));
+    }
+    if (!member.empty() && step(first_[name]).fan_out) {
+      add(s.name, "no_member",
+          str(what, " reads \"", member, "\" of \"", name, "\", whose output is a list"),
+          "read the whole list, and take the member in the handler");
     }
   }
 

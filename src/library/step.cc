@@ -18,6 +18,12 @@ Json need_output(const Json& need, bool in_code) {
   return in_code ? unwrap_output(outputs) : outputs;
 }
 
+Json unwrap_fields(Json with, const std::vector<std::string>& fields) {
+  for (const auto& field : fields)
+    with.set(field, unwrap_output(with[field]));
+  return with;
+}
+
 }  // namespace
 
 bool Step::Impl::tell(core::Report report) {
@@ -39,10 +45,17 @@ int Step::attempt() const { return static_cast<int>(impl_->assignment().fence.at
 
 Value Step::input() const {
   const auto& a = impl_->assignment();
-  bool in_code = impl_->job.set->in_code;
-  if (!a.with.is_null()) return to_value(a.with);
-  if (!in_code) return to_value(a.input);
-  if (const Json* item = a.input.find("item")) return to_value(*item);
+  const HandlerSet& set = *impl_->job.set;
+  const Lists* lists = nullptr;
+  if (!set.lists.empty()) {
+    auto found = set.lists.find(a.path.substr(0, a.path.find('[')));
+    if (found != set.lists.end()) lists = &found->second;
+  }
+  if (!a.with.is_null()) return to_value(lists ? unwrap_fields(a.with, lists->fields) : a.with);
+  if (!set.in_code) return to_value(a.input);
+  if (const Json* item = a.input.find("item")) {
+    return to_value(lists && lists->item ? unwrap_output(*item) : *item);
+  }
   const Json& needs = a.input["tasks"];
   if (needs.size() == 0) return run_input();
   if (needs.size() == 1) return to_value(need_output(needs.as_object()[0].second, true));
