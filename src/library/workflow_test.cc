@@ -71,7 +71,9 @@ TEST(Workflow, AListHasNoMember) {
   w.step("list", [] { return std::vector<int>{1}; });
   w.step("each", [](const int& n) { return n; }).after("list").for_each("list");
   w.step("again", [](const int& n) { return n; }).after("each").for_each("each", "rows");
-  w.step("sum", [](const Value& v) { return v; }).after("each").input_from("n", "each", "rows");
+  w.step("sum", [](const pawl::Value& v) { return v; })
+      .after("each")
+      .input_from("n", "each", "rows");
   auto problems = w.problems();
   ASSERT_EQ(problems.size(), 2u);
   EXPECT_EQ(problems[0].step + ":" + problems[0].code, "again:no_member");
