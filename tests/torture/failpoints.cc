@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/random.h"
+#include "core/run_codec.h"
 #include "server/control.h"
 #include "store/conformance_testing.h"
 #include "store/sqlite/sqlite_store.h"
@@ -227,6 +228,21 @@ void play_deaths(Player& p) {
   p.wait_for_end(last);
 }
 
+// What its newest events say of why it failed; "" where they do not.
+std::string why_failed(store::Store& store, RunId run) {
+  auto image = store.load_run(run);
+  if (!image.ok() || !*image) return {};
+  auto tail = core::decode_tail((*image)->state);
+  if (!tail.ok()) return {};
+  auto events = core::decode_events(tail->bytes, tail->first, (*image)->header.created);
+  if (!events.ok()) return {};
+  for (const core::Event& e : *events) {
+    bool failed = e.kind == core::EventKind::task_state && e.task_state == core::TaskState::failed;
+    if (failed && !e.text.empty()) return str(": task ", e.task, ": ", e.text);
+  }
+  return {};
+}
+
 void check_site(Player& p, Violations& violations) {
   p.disarm();
   p.up();
@@ -242,8 +258,8 @@ void check_site(Player& p, Violations& violations) {
     if (!row.ok() || !row->has_value()) {
       p.problems.add(str("run ", run, " was acknowledged and is lost"));
     } else if (core::to_string((*row)->header.state) != state) {
-      p.problems.add(
-          str("run ", run, " is ", core::to_string((*row)->header.state), ", not ", state));
+      p.problems.add(str("run ", run, " is ", core::to_string((*row)->header.state), ", not ",
+                         state, why_failed(**store, RunId(run))));
     }
   }
   for (const auto& one : p.problems.first())
