@@ -1,5 +1,12 @@
 # Functions that turn folders into targets; CMakeLists.txt is the table that calls them.
 
+# Tests run once for each time they are compiled: no further than the fortified headers ask for.
+if(PAWL_SANITIZE OR NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+  set(PAWL_TEST_OPTIONS -O0)
+else()
+  set(PAWL_TEST_OPTIONS -O1)
+endif()
+
 # -- Precompiled headers: two, each made once and reused, because flags are the same everywhere.
 # Standard headers only: ours change too often, and must not be found without their #include.
 # (The asan preset has it for tests only, and so finds includes that the product's .cc forgot.)
@@ -17,6 +24,7 @@ if(PAWL_PCH AND GTest_FOUND)
   target_precompile_headers(pawl_test_pch PRIVATE ${PAWL_PCH_HEADERS}
                             <gmock/gmock.h> <gtest/gtest.h>)
   target_link_libraries(pawl_test_pch PRIVATE GTest::gtest GTest::gmock)
+  target_compile_options(pawl_test_pch PRIVATE ${PAWL_TEST_OPTIONS})
 endif()
 
 function(pawl_reuse_pch target pch)
@@ -78,6 +86,7 @@ function(pawl_test binary library)
   add_executable(${binary} ${ARGN})
   target_link_libraries(${binary} PRIVATE ${library} GTest::gtest_main GTest::gmock)
   target_compile_definitions(${binary} PRIVATE PAWL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_compile_options(${binary} PRIVATE ${PAWL_TEST_OPTIONS})
   pawl_reuse_pch(${binary} pawl_test_pch)
   add_test(NAME ${binary} COMMAND ${binary}
            --gtest_output=json:${CMAKE_BINARY_DIR}/results/${binary}.json
