@@ -75,24 +75,42 @@ std::vector<TaskId> RunStory::inner(TaskId t) const {
 
 namespace {
 
-// A run as it was at its last end up to this commit: it may have been reopened since. Tasks that
-// did not exist then are left out.
-Scene last_end(const RunStory& story, CommitIndex until) {
+// Whether what the newer run says nothing of is what it began with.
+bool explains(const Scene& scene, const RunStory& newer) {
+  std::vector<bool> told(newer.run->task_count());
+  for (const Step& step : newer.steps) {
+    bool of_task = step.event.kind == EventKind::task_state && step.event.task < told.size();
+    if (of_task) told[step.event.task] = true;
+  }
+  for (TaskId t = 0; t < std::min(scene.tasks.size(), told.size()); ++t) {
+    if (!told[t] && !newer.dead(t) && scene.tasks[t] != newer.run->rows[t].state) return false;
+  }
+  return true;
+}
+
+// A run as it was at its last end before the newer one was made of it: it may have been reopened
+// since. Where it ended more than once in that commit, the last end that explains the newer run.
+// Tasks that did not exist then are left out.
+Scene origin(const RunStory& story, const RunStory& newer) {
+  const CommitIndex until = newer.steps.front().commit;
   Scene scene = story.first_scene(), end = scene;
   std::size_t tasks = story.run->workflow().task_count(), then = tasks;
   if (story.source) then = tasks = std::max(tasks, story.began.tasks.size());
   for (const Step& step : story.steps) {
     if (step.commit != kNoCommit && step.commit > until) break;
     RunStory::apply(step.event, scene);
-    if (step.event.kind == EventKind::task_state)
+    if (step.event.kind == EventKind::task_state) {
       tasks = std::max(tasks, std::size_t{step.event.task} + 1);
+    }
     if (step.event.kind != EventKind::run_state || !core::is_final(scene.run)) continue;
+    if (step.commit == until && explains(end, newer) && !explains(scene, newer)) continue;
     end = scene;
     then = tasks;
   }
   end.tasks.resize(then);
   end.reasons.resize(then);
   end.attempts.resize(then);
+  end.run = core::RunState::recovering;
   return end;
 }
 
@@ -133,8 +151,7 @@ std::vector<RunStory> tell_stories(const History& history, const Stores& stores)
         story.steps.push_back({e, w < writes.size() ? writes[w].second : kNoCommit});
       }
       if (older != all.end() && !story.steps.empty()) {
-        story.began = last_end(*older, story.steps.front().commit);
-        story.began.run = core::RunState::recovering;
+        story.began = origin(*older, story);
       }
       all.push_back(std::move(story));
     }
