@@ -8,8 +8,12 @@
 
 namespace pawl::engine {
 
-// Those whose joining came together are all heard before it is decided what nobody holds.
+// Those whose joining came together are all heard before it is decided what nobody holds. From here
+// on attempts may be written as theirs, so the number is never given again, whatever becomes of the
+// rest of the joining.
 void Loop::meet(JoinWorker& j) {
+  next_worker_id_ = std::max(next_worker_id_, j.worker.value + 1);
+  open_->batch.meta.emplace_back("next_worker", str(next_worker_id_));
   auto [at, fresh] = workers_.try_emplace(j.worker);
   if (!fresh) return;  // its joining was put off since
   at->second.info = std::move(j.info);
@@ -23,8 +27,6 @@ void Loop::meet(JoinWorker& j) {
 void Loop::take_join(JoinWorker& j) {
   meet(j);
   any_joined_ = true;
-  next_worker_id_ = std::max(next_worker_id_, j.worker.value + 1);
-  open_->batch.meta.emplace_back("next_worker", str(next_worker_id_));
   failpoint("engine.worker.joined");
   reconcile_orphans();
   if (scanning_) return;
