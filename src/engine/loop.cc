@@ -307,11 +307,12 @@ bool Loop::reacquire_key(const core::Run& run, Status& refusal) {
   return false;
 }
 
-// A new run does not lean on payloads of the one it came from, which retention may remove first.
-Status Loop::carry_payloads(const core::Run& from, core::Run& to) {
-  for (auto& [task, x] : to.extras) {
+// Large outputs are kept by run, and retention may remove this one first: what is made of it brings
+// its own.
+Status Loop::bring_payloads(core::Run& run) {
+  for (auto& [task, x] : run.extras) {
     if (x.output_hash.empty()) continue;
-    x.output = TRY(payload(from.id, x.output_hash));
+    x.output = TRY(payload(run.id, x.output_hash));
     x.output_hash.clear();
   }
   return {};
@@ -334,10 +335,11 @@ void Loop::take_recover(RecoverRun& r, Done done) {
       if (!checked.ok()) return answer(std::move(done), checked.error());
       inputs = *checked;
     }
-    auto fresh = core::recover_as_new(run, r.command, RunId(last_run_.value + 1), inputs, ctx_);
+    core::Run whole = run;
+    if (auto s = bring_payloads(whole); !s.ok()) return answer(std::move(done), s.error());
+    auto fresh = core::recover_as_new(whole, r.command, RunId(last_run_.value + 1), inputs, ctx_);
     if (!fresh.ok()) return answer(std::move(done), fresh.error());
-    if (reacquire_key(*fresh, refusal)) refusal = carry_payloads(run, *fresh);
-    if (!refusal.ok()) {
+    if (!reacquire_key(*fresh, refusal)) {
       // They would be started by the next run that is decided.
       if (!PAWL_MUTANT(refused_recover_starts)) open_->effects.children.clear();
       return answer(std::move(done), refusal.error());

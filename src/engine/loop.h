@@ -135,7 +135,7 @@ class Loop {
   void give_keys();  // all of them
   void start_child(RunId parent, const core::Effects::StartChild& child);
   bool reacquire_key(const core::Run& run, Status& refusal);
-  Status carry_payloads(const core::Run& from, core::Run& to);
+  Status bring_payloads(core::Run& run);
 
   // loop_dispatch.cc
   void dispatch();
