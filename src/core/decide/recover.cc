@@ -174,12 +174,13 @@ Result<Run> recover_as_new(const Run& old, const Recover& c, RunId id, const Jso
   d.event(EventKind::submitted, kNoTask,
           str(run.name, " (recovered from run ", old.id.value, " at ", c.from, ")"));
   auto tasks = d.downstream({from}, true);
-  // Beside what was chosen: what ended badly, as in a retry. What completed there is kept.
+  // Beside what was chosen, of a run that did not complete: what ended badly, as in a retry. What
+  // completed there is kept.
   std::vector<TaskId> bad;
   std::vector<bool> chosen(run.task_count());
   for (TaskId t : tasks)
     chosen[t] = true;
-  for (TaskId t = 0; t < old.task_count(); ++t)
+  for (TaskId t = 0; old.state != RunState::completed && t < old.task_count(); ++t)
     if (ended_badly(old, t)) bad.push_back(t);
   for (TaskId t : d.downstream(bad, false))
     if (!chosen[t]) tasks.push_back(t);

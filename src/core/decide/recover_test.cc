@@ -529,6 +529,19 @@ tasks:
   EXPECT_EQ(r.states(), "g=running g.good=completed g.bad=queued late=queued");
 }
 
+TEST(RecoverAsNew, LeavesAFailureThatWasAllowed) {
+  TestRun old("tasks: {a: {action: noop}, may_fail: {action: noop, allow_failure: true}}");
+  old.start();
+  old.claim();
+  old.fail("may_fail");
+  old.complete("a");
+  EXPECT_EQ(old.run_state(), "completed/warning");
+  auto made = recover_as_new(old.run, {"a", {}, ""}, RunId(42), {}, old.ctx);
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  TestRun r(old, std::move(*made));
+  EXPECT_EQ(r.states(), "a=queued may_fail=failed");
+}
+
 TEST(RecoverAsNew, Refuses) {
   TestRun r("tasks: {a: {action: noop}}");
   r.start();
