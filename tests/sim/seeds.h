@@ -14,6 +14,8 @@ struct OldSeed {
 inline constexpr OldSeed kOldSeeds[] = {
     {440, "a failed run went on as a new one, and did again what had completed in a failed group"},
     {4457, "a run made of another could not read the large outputs that it took over"},
+    {5439,
+     "a member was retried whose group had failed before it began: the group completed without it"},
     {8146, "a worker whose joining was put off held attempts; its number was given again"},
     // Fails with the mutant requeued_too_soon.
     {3898, "more runs held a concurrency key than its limit, while holders were read again"},

@@ -68,6 +68,20 @@ bool ended_badly(const Run& run, TaskId t) {
          (r.reason == Reason::upstream_failed || r.reason == Reason::upstream_cancelled);
 }
 
+// What must run again for `t` to: itself, or the group around it, where the group ended before any
+// member began (its condition could not be evaluated) and `t` was skipped for that.
+TaskId cause_of(const Run& run, TaskId t) {
+  while (!run.is_child(t) && run.rows[t].state == TaskState::skipped && ended_badly(run, t)) {
+    const TaskId group = run.parent_of(t);
+    const auto needs = run.workflow().needs(t);
+    const bool by_need = std::any_of(needs.begin(), needs.end(),
+                                     [&](TaskId need) { return ended_badly(run, need); });
+    if (group == kNoTask || by_need || !ended_badly(run, group)) break;
+    t = group;
+  }
+  return t;
+}
+
 Status reopen_run(Decider& d, const std::vector<TaskId>& tasks, const Json& set,
                   const std::string& by) {
   Run& run = d.run();
@@ -111,7 +125,7 @@ Status decide(Run& run, const Retry& c, Context& ctx) {
                   ": only what failed, was cancelled or "
                   "was skipped because of that can be retried")};
     }
-    from.push_back(t);
+    from.push_back(cause_of(run, t));
   } else {
     for (TaskId t = 0; t < run.task_count(); ++t) {
       if (ended_badly(run, t)) from.push_back(t);
@@ -137,7 +151,7 @@ Status decide(Run& run, const Recover& c, Context& ctx) {
                                 "cancel ",
                                 run.id.value)};
   }
-  TaskId t = TRY(find_task(run, c.from));
+  TaskId t = cause_of(run, TRY(find_task(run, c.from)));
   Decider d(run, ctx);
   return reopen_run(d, d.downstream({t}, true), c.set, str("recover from ", c.from));
 }

@@ -542,6 +542,27 @@ TEST(RecoverAsNew, LeavesAFailureThatWasAllowed) {
   EXPECT_EQ(r.states(), "a=queued may_fail=failed");
 }
 
+// Found by simulation: the group completed, and the other member had never run.
+TEST(Retry, OfAMemberThatItsGroupNeverBeganIsOfTheGroup) {
+  TestRun r(R"(
+tasks:
+  a: {action: noop}
+  g:
+    needs: [a]
+    if: "${{ tasks.a.outputs.n > 1 }}"
+    tasks:
+      x: {action: noop}
+      y: {action: noop}
+)");
+  r.start();
+  r.claim();
+  r.complete("a");
+  EXPECT_EQ(r.states(), "a=completed g=failed g.x=skipped g.y=skipped");
+  ASSERT_TRUE(decide(r.run, Retry{"g.x", {}, ""}, r.ctx).ok());
+  EXPECT_EQ(r.states(), "a=completed g=failed g.x=skipped g.y=skipped");
+  EXPECT_EQ(r.run_state(), "failed");
+}
+
 TEST(RecoverAsNew, Refuses) {
   TestRun r("tasks: {a: {action: noop}}");
   r.start();
