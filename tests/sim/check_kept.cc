@@ -50,7 +50,11 @@ std::set<std::string> after_attempt(const std::vector<const PortCall*>& reports,
 // that it had reported.
 void check_checkpoints(const History& history, const Stores& stores, Problems& problems) {
   std::map<AttemptKey, std::vector<const PortCall*>> reports;
+  std::set<AttemptKey> refused;  // an end of it came when another had been decided
   for (const PortCall& c : history.calls) {
+    if (c.kind == PortCall::Kind::refused) {
+      refused.insert({c.node, c.fence.run, c.fence.task, c.fence.attempt});
+    }
     if (c.kind != PortCall::Kind::report || !c.report) continue;
     reports[{c.node, c.fence.run, c.fence.task, c.fence.attempt}].push_back(&c);
   }
@@ -68,12 +72,14 @@ void check_checkpoints(const History& history, const Stores& stores, Problems& p
       if (before.tasks[e.task] == TaskState::completed) known = {""};  // it starts from nothing
       if (before.tasks[e.task] == TaskState::running) {
         bool lost = e.reason == Reason::lost || e.text.starts_with("its worker vanished");
-        auto heard = reports[{s.node, s.run->id, e.task, before.attempts[e.task]}];
+        const AttemptKey attempt{s.node, s.run->id, e.task, before.attempts[e.task]};
+        auto heard = reports[attempt];
         // What came when its end was written already, as of a worker that had been given up.
         std::erase_if(heard, [&](const PortCall* c) {
           return step.commit != kNoCommit && c->at.n > history.commits[step.commit].begun.n;
         });
-        known = after_attempt(heard, known, !lost && e.reason != Reason::released);
+        known = after_attempt(heard, known,
+                              !lost && e.reason != Reason::released && refused.count(attempt) == 0);
       }
       if (e.task_state != TaskState::running) return;
       auto body = bodies.find({s.node, s.run->id, e.task, e.attempt});
