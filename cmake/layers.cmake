@@ -1,9 +1,7 @@
 # Functions that turn folders into targets; CMakeLists.txt is the table that calls them.
 
 # Tests run once for each time they are compiled: no further than the fortified headers ask for.
-if(PAWL_SANITIZE OR NOT CMAKE_BUILD_TYPE STREQUAL "Release")
-  set(PAWL_TEST_OPTIONS -O0)
-else()
+if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
   set(PAWL_TEST_OPTIONS -O1)
 endif()
 

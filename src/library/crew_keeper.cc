@@ -168,6 +168,9 @@ bool Crew::quiet() {
   for (const auto& slot : slots_) {
     if (!slot->busy) continue;
     if (!slot->waiting || slot->stop != Stop::none || slot->wait_until <= at) return false;
+    // The keeper has not come by yet.
+    if (slot->deadline <= at) return false;
+    if (slot->heartbeat.count() > 0 && slot->last_sign + slot->heartbeat <= at) return false;
   }
   return true;
 }
