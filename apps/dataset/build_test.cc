@@ -3,12 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <pawl/value.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +18,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <sstream>
 #include <thread>
 
 #include "dataset/files.h"
@@ -48,7 +47,7 @@ struct Outcome {
   }
 };
 
-// When to send a signal: as soon as the trace has so many lines of a kind.
+// A signal as soon as the trace has so many lines of a kind.
 struct Strike {
   std::string what;
   int after = 0;
@@ -93,51 +92,31 @@ class BuildTest : public testing::Test {
     put("data/dataset.json", config.pretty());
   }
 
-  // The trace goes through a pipe: the test sees each line as it is written, also of a process that
-  // is then killed, and strikes at an exact point.
+  // With a strike, the program sends itself the signal at that exact point.
   Outcome run(const std::vector<std::string>& arguments, const Strike& strike = {}) {
-    std::string pipe = at("trace");
-    EXPECT_TRUE(::mkfifo(pipe.c_str(), 0600) == 0 || errno == EEXIST);
-    Fd trace(::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-    pid_t child = start(arguments, pipe);
-    Fd process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
-    Outcome outcome;
-    std::string pending;
-    int seen = 0;
-    bool struck = false, ended = false;
-    while (true) {
-      pollfd waits[2] = {{.fd = process.get(), .events = POLLIN}, {trace.get(), POLLIN, 0}};
-      // A pipe whose writers have gone is always ready; then only the process is of interest.
-      if (!ended) ::poll(waits, waits[1].fd < 0 ? 1 : 2, 50);
-      ended = ended || (waits[0].revents & POLLIN);
-      char piece[4096];
-      ssize_t n = ::read(trace.get(), piece, sizeof piece);
-      if (n > 0) pending.append(piece, static_cast<std::size_t>(n));
-      for (auto end = pending.find('\n'); end != std::string::npos; end = pending.find('\n')) {
-        std::string line = pending.substr(0, end);
-        pending.erase(0, end + 1);
-        ++outcome.trace[line];
-        if (!strike.what.empty() && line.starts_with(strike.what + " ") && ++seen == strike.after) {
-          ::kill(child, strike.signal);
-          struck = true;
-        }
-      }
-      if (struck && strike.signal == SIGSTOP && between_) {
-        struck = false;
-        between_();
-        ::kill(child, SIGCONT);
-      }
-      if (ended && n <= 0) break;
-    }
+    std::filesystem::remove(at("trace"));
+    pid_t child = start(arguments, at("trace"), strike);
     int status = 0;
-    ::waitpid(child, &status, 0);
-    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    outcome.out = text("out.txt"), outcome.err = text("err.txt");
-    EXPECT_TRUE(strike.what.empty() || seen >= strike.after) << "it never got that far";
+    ::waitpid(child, &status, WUNTRACED);
+    if (WIFSTOPPED(status)) {
+      EXPECT_TRUE(between_) << "nobody asked it to stop";
+      if (between_) between_();
+      ::kill(child, SIGCONT);
+      ::waitpid(child, &status, 0);
+    }
+    Outcome outcome{.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+                    .out = text("out.txt"),
+                    .err = text("err.txt")};
+    std::istringstream trace(text("trace"));
+    for (std::string line; std::getline(trace, line);)
+      ++outcome.trace[line];
+    EXPECT_TRUE(strike.what.empty() || outcome.count(strike.what) >= strike.after)
+        << "it never got that far";
     return outcome;
   }
 
-  pid_t start(const std::vector<std::string>& arguments, const std::string& trace) {
+  pid_t start(const std::vector<std::string>& arguments, const std::string& trace,
+              const Strike& strike = {}) {
     std::vector<std::string> words = {PAWL_BUILD_DIR "/" + program_};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
@@ -147,6 +126,9 @@ class BuildTest : public testing::Test {
     std::string variable = "PAWL_DATASET_TRACE=" + trace;
     std::vector<char*> env;
     if (!trace.empty()) env.push_back(variable.data());
+    std::string struck = "PAWL_DATASET_STRIKE=" + strike.what + " " + std::to_string(strike.after) +
+                         " " + std::to_string(strike.signal);
+    if (!strike.what.empty()) env.push_back(struck.data());
     for (char** e = environ; *e; ++e)
       env.push_back(*e);
     env.push_back(nullptr);
