@@ -268,19 +268,25 @@ TEST_F(BuildTest, KilledAnywhereItWritesTheSame) {
   }
 }
 
+// One file is not to be had before the interruption has been noticed, however long that takes.
 TEST_F(BuildTest, InterruptedItGoesOnWithResume) {
-  generate_images(200);
+  UnrulyServer server;
+  generate_images(100, server.base());
+  for (const std::string& name : image_names())
+    server.serve("/" + name, {.body = text("data/images/" + name)});
   ASSERT_EQ(run({"build", "data/dataset.json", "--dir", "whole"}).code, 0);
-  auto stopped = run({"build", "data/dataset.json", "--dir", "out"}, {"decode", 50, SIGINT});
+  std::string last = image_names().back();
+  server.serve("/" + last, {.statuses = std::vector<int>(100'000, 503)});
+  auto stopped = run({"build", "data/dataset.json", "--dir", "out"}, {"download", 50, SIGINT});
   EXPECT_EQ(stopped.code, 130) << stopped.err;
   EXPECT_THAT(stopped.err, HasSubstr("stopped; the same command goes on"));
   auto status = run({"status", "--dir", "out", "--json"});
   EXPECT_EQ(status.code, 0) << status.err;
   EXPECT_EQ(Value::parse(status.out)->get("state").as_string(), "running");
+  server.serve("/" + last, {.body = text("data/images/" + last)});
   auto resumed = run({"resume", "--dir", "out", "--json"});
   EXPECT_EQ(resumed.code, 0) << resumed.err;
-  EXPECT_EQ(resumed.count("download"), 0);
-  EXPECT_LT(resumed.count("decode"), 200);
+  EXPECT_LE(resumed.count("download"), 50);
   EXPECT_EQ(results("out"), results("whole"));
   Value answer = Value::parse(resumed.out).value_or({});
   EXPECT_EQ(answer.get("exit_code").as_integer(), 0);
