@@ -158,10 +158,10 @@ Status decide(Run& run, const Reject& c, Context& ctx);
 Status decide(Run& run, const ChildStarted& c, Context& ctx);
 Status decide(Run& run, const ChildEnded& c, Context& ctx);
 
-// A completed run recovered: a new run, linked to `old`, that keeps what is upstream of `from`.
+// A run that is at its end, recovered as a new one, linked to `old`: what is upstream of `from` is
+// kept. One that did not complete needs new inputs, and what ended badly in it runs again, too.
 // `inputs` null: as before.
-Result<Run> recover_as_new(const Run& old, const Recover& c, RunId id, const Json& inputs,
-                           Context& ctx);
+Result<Run> recover_as_new(Run old, const Recover& c, RunId id, const Json& inputs, Context& ctx);
 
 // The attempts of `worker` (any, where none is given) that are live.
 std::vector<Fence> live_attempts(const Run& run, WorkerId worker = {});

@@ -83,6 +83,9 @@ struct InputDef {
   bool secret = false;
 };
 
+// The action of steps that are functions of the process that embeds the engine.
+inline constexpr const char* kFunctionAction = "handler";
+
 // Everything about a task that other tasks may share with it.
 struct TaskDef {
   Executor executor = Executor::worker;

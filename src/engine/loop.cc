@@ -337,7 +337,8 @@ void Loop::take_recover(RecoverRun& r, Done done) {
     }
     core::Run whole = run;
     if (auto s = bring_payloads(whole); !s.ok()) return answer(std::move(done), s.error());
-    auto fresh = core::recover_as_new(whole, r.command, RunId(last_run_.value + 1), inputs, ctx_);
+    auto fresh =
+        core::recover_as_new(std::move(whole), r.command, RunId(last_run_.value + 1), inputs, ctx_);
     if (!fresh.ok()) return answer(std::move(done), fresh.error());
     if (!reacquire_key(*fresh, refusal)) {
       // They would be started by the next run that is decided.

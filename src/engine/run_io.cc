@@ -4,6 +4,7 @@
 
 #include "base/mutant.h"
 #include "base/sha256.h"
+#include "base/text.h"
 #include "core/run_codec.h"
 
 namespace pawl::engine {
@@ -119,6 +120,23 @@ Result<std::unique_ptr<core::Run>> run_of(const store::RunImage& image, const Pl
     parts.cells.emplace_back(c.task, c.bytes);
   auto run = TRY(core::decode_run(std::move(plan), parts));
   return std::make_unique<core::Run>(std::move(run));
+}
+
+Result<std::vector<core::Event>> events_of(store::Store& store, RunId run) {
+  auto image = TRY(store.load_run(run));
+  if (!image) return {Errc::not_found, str("there is no run ", run.value)};
+  std::vector<core::Event> events;
+  auto add = [&](std::string_view bytes, std::uint64_t first) -> Status {
+    auto more = TRY(core::decode_events(bytes, first, image->header.created));
+    for (auto& e : more)
+      events.push_back(std::move(e));
+    return {};
+  };
+  for (const auto& chunk : TRY(store.read_events(run, 0)))
+    TRY(add(chunk.bytes, chunk.first_seq));
+  auto tail = TRY(core::decode_tail(image->state));
+  TRY(add(tail.bytes, tail.first));
+  return events;
 }
 
 }  // namespace pawl::engine

@@ -1,9 +1,12 @@
 #pragma once
-// Between a core::Run and the store's rows: what a change of a run writes, and a run read back.
+// Between a core::Run and the store's rows: what a change of a run writes, a run read back, and its
+// history.
 
 #include <functional>
 #include <memory>
+#include <vector>
 
+#include "core/event.h"
 #include "core/run.h"
 #include "store/store.h"
 
@@ -17,5 +20,8 @@ store::RunWrite write_of(core::Run& run, bool insert, std::size_t inline_bytes);
 
 using PlanSource = std::function<Result<std::shared_ptr<const core::Plan>>(WorkflowId workflow)>;
 Result<std::unique_ptr<core::Run>> run_of(const store::RunImage& image, const PlanSource& plans);
+
+// All that happened to a run, first to last, as the store has it. Error: not_found.
+Result<std::vector<core::Event>> events_of(store::Store& store, RunId run);
 
 }  // namespace pawl::engine

@@ -16,8 +16,7 @@ namespace {
 
 constexpr std::size_t kMostDone = 256;
 constexpr Duration kLongestHold{200};  // of a report, while the thread that has it goes on
-constexpr Duration kKeeperStep = std::chrono::milliseconds(1);
-constexpr double kAheadUs = 20'000;  // work to have at hand, by the handlers' mean time
+constexpr double kAheadUs = 20'000;    // work to have at hand, by the handlers' mean time
 constexpr std::uint32_t kMostAhead = 4096;
 
 thread_local const Crew* inside_of = nullptr;
@@ -238,7 +237,7 @@ void Crew::work(const std::shared_ptr<Slot>& slot) {
     if (done_ > 0) {
       bool hold = !options_.simulated && done_ < kMostDone && at - oldest_done_ < kLongestHold;
       if (hold) {
-        wake_keeper_by(at + kKeeperStep);
+        wake_keeper_by(at + kReportHold);
       } else {
         flush(lock);
       }

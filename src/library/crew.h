@@ -102,6 +102,7 @@ class Crew : public std::enable_shared_from_this<Crew> {
     std::condition_variable changed;
   };
   using Lock = std::unique_lock<std::mutex>;
+  static constexpr Duration kReportHold = std::chrono::milliseconds(1);  // the longest one waits
 
   Crew(core::WorkerPort& port, Options options) : port_(&port), options_(options) {}
   void add_thread(Lock&);

@@ -8,11 +8,6 @@
 #include "library/crew_link.h"
 
 namespace pawl::v1 {
-namespace {
-
-constexpr Duration kHold = std::chrono::milliseconds(1);  // the longest that a report waits
-
-}  // namespace
 
 void Crew::wake_keeper_by(Mono due) {
   if (due >= keeper_due_) return;
@@ -30,11 +25,11 @@ void Crew::keep() {
     for (const auto& slot : slots)
       look_after(lock, slot, at);
     if (done_ > 0 && !closing_) {
-      if (at - oldest_done_ >= kHold || options_.simulated) {
+      if (at - oldest_done_ >= kReportHold || options_.simulated) {
         flush(lock);
         continue;
       }
-      wake_keeper_by(oldest_done_ + kHold);
+      wake_keeper_by(oldest_done_ + kReportHold);
     }
     if (keeper_due_ == Mono::max() || options_.simulated) {
       keeper_wake_.wait(lock);

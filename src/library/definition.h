@@ -13,11 +13,12 @@
 #include <variant>
 #include <vector>
 
+#include "core/workflow.h"
 #include "library/inside.h"
 
 namespace pawl::v1 {
 
-inline constexpr const char* kHandlerAction = "handler";
+inline constexpr const char* kHandlerAction = core::kFunctionAction;
 inline constexpr const char* kRunInput = "input";   // the one input of a definition in code
 inline constexpr const char* kOutputKey = "value";  // of a step's output
 inline constexpr const char* kTraits = "x-library";

@@ -140,9 +140,6 @@ std::vector<RunStory> tell_stories(const History& history, const Stores& stores)
       story.node = n;
       story.run = run;
       if (run->source) story.source = stores.run(n, run->source);
-      const auto older = std::find_if(all.begin(), all.end(), [&](const RunStory& o) {
-        return o.node == n && o.run->id == run->source;
-      });
       const auto& writes = known[{n, run->id}];
       std::size_t w = 0;
       for (const core::Event& e : stores.events(n, run->id)) {
@@ -150,8 +147,10 @@ std::vector<RunStory> tell_stories(const History& history, const Stores& stores)
           ++w;
         story.steps.push_back({e, w < writes.size() ? writes[w].second : kNoCommit});
       }
-      if (older != all.end() && !story.steps.empty()) {
-        story.began = origin(*older, story);
+      if (story.source && !story.steps.empty()) {
+        const auto older = std::find_if(all.begin(), all.end(),
+                                        [&](const RunStory& o) { return o.run == story.source; });
+        if (older != all.end()) story.began = origin(*older, story);
       }
       all.push_back(std::move(story));
     }

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/random.h"
-#include "core/run_codec.h"
+#include "engine/run_io.h"
 #include "server/control.h"
 #include "store/conformance_testing.h"
 #include "store/sqlite/sqlite_store.h"
@@ -228,15 +228,10 @@ void play_deaths(Player& p) {
   p.wait_for_end(last);
 }
 
-// What its newest events say of why it failed; "" where they do not.
+// What its events say of why it failed; "" where they do not.
 std::string why_failed(store::Store& store, RunId run) {
-  auto image = store.load_run(run);
-  if (!image.ok() || !*image) return {};
-  auto tail = core::decode_tail((*image)->state);
-  if (!tail.ok()) return {};
-  auto events = core::decode_events(tail->bytes, tail->first, (*image)->header.created);
-  if (!events.ok()) return {};
-  for (const core::Event& e : *events) {
+  auto events = engine::events_of(store, run);
+  for (const core::Event& e : events.ok() ? *events : std::vector<core::Event>{}) {
     bool failed = e.kind == core::EventKind::task_state && e.task_state == core::TaskState::failed;
     if (failed && !e.text.empty()) return str(": task ", e.task, ": ", e.text);
   }

@@ -6,8 +6,8 @@
 #include "cli/session.h"
 #include "cli/summary.h"
 #include "cli/table.h"
-#include "core/run_codec.h"
 #include "core/run_json.h"
+#include "engine/run_io.h"
 
 namespace pawl::cli {
 namespace {
@@ -105,23 +105,6 @@ std::string tasks_of(const Json& run, const Term& term, Time now) {
   return out;
 }
 
-Result<std::vector<core::Event>> events_of(store::Store& store, RunId run) {
-  auto image = TRY(store.load_run(run));
-  if (!image) return {Errc::not_found, str("there is no run ", run.value)};
-  std::vector<core::Event> events;
-  auto add = [&](std::string_view bytes, std::uint64_t first) -> Status {
-    auto more = TRY(core::decode_events(bytes, first, image->header.created));
-    for (auto& e : more)
-      events.push_back(std::move(e));
-    return {};
-  };
-  for (const auto& chunk : TRY(store.read_events(run, 0)))
-    TRY(add(chunk.bytes, chunk.first_seq));
-  auto tail = TRY(core::decode_tail(image->state));
-  TRY(add(tail.bytes, tail.first));
-  return events;
-}
-
 std::string what_of(const core::Event& e) {
   switch (e.kind) {
     case core::EventKind::run_state:
@@ -166,7 +149,7 @@ Result<int> run_show(const Ask& ask) {
 Result<int> run_history(const Ask& ask) {
   auto session = TRY(Session::open(ask, Access::read));
   auto run = TRY(session->find(ask.run()));
-  auto events = TRY(events_of(*TRY(session->store()), run));
+  auto events = TRY(engine::events_of(*TRY(session->store()), run));
   auto wanted = ask.args.text("task");
   Json all = Json::array();
   Table table({{.head = "TIME"},

@@ -1,6 +1,7 @@
 // retry: what failed runs again. recover: a chosen task and everything after it runs again, also of
 // a completed run (then as a new run). Earlier outputs are reused; parameters may be edited.
 #include <algorithm>
+#include <utility>
 
 #include "base/mutant.h"
 #include "base/text.h"
@@ -68,6 +69,13 @@ bool ended_badly(const Run& run, TaskId t) {
          (r.reason == Reason::upstream_failed || r.reason == Reason::upstream_cancelled);
 }
 
+std::vector<TaskId> ended_badly(const Run& run) {
+  std::vector<TaskId> found;
+  for (TaskId t = 0; t < run.task_count(); ++t)
+    if (ended_badly(run, t)) found.push_back(t);
+  return found;
+}
+
 // What must run again for `t` to: itself, or the group around it, where the group ended before any
 // member began (its condition could not be evaluated) and `t` was skipped for that.
 TaskId cause_of(const Run& run, TaskId t) {
@@ -127,9 +135,7 @@ Status decide(Run& run, const Retry& c, Context& ctx) {
     }
     from.push_back(cause_of(run, t));
   } else {
-    for (TaskId t = 0; t < run.task_count(); ++t) {
-      if (ended_badly(run, t)) from.push_back(t);
-    }
+    from = ended_badly(run);
     if (from.empty() && !is_final(run.state)) {
       return {Errc::conflict, str("run ", run.id.value, " is ", to_string(run.state),
                                   " and none of its tasks has failed")};
@@ -156,20 +162,18 @@ Status decide(Run& run, const Recover& c, Context& ctx) {
   return reopen_run(d, d.downstream({t}, true), c.set, str("recover from ", c.from));
 }
 
-Result<Run> recover_as_new(const Run& old, const Recover& c, RunId id, const Json& inputs,
-                           Context& ctx) {
-  TaskId from = TRY(find_task(old, c.from));
-  bool edited = !inputs.is_null();
-  if (!is_final(old.state) || (old.state != RunState::completed && !edited)) {
+Result<Run> recover_as_new(Run run, const Recover& c, RunId id, const Json& inputs, Context& ctx) {
+  TaskId from = TRY(find_task(run, c.from));
+  const bool completed = run.state == RunState::completed;
+  if (!is_final(run.state) || (!completed && inputs.is_null())) {
     return Error{Errc::conflict,
-                 str("run ", old.id.value, " is ", to_string(old.state),
+                 str("run ", run.id.value, " is ", to_string(run.state),
                      ": a new run goes on from a completed one, or from one that is at its end "
                      "where its inputs are edited")};
   }
-  Run run = old;
-  run.id = id;
+  const RunId old = std::exchange(run.id, id);
   run.version = 0;
-  if (!PAWL_MUTANT(recover_loses_source)) run.source = old.id;
+  if (!PAWL_MUTANT(recover_loses_source)) run.source = old;
   run.parent = {};
   run.parent_task = kNoTask;
   run.created = run.started = run.tail_time = ctx.now;
@@ -186,18 +190,17 @@ Result<Run> recover_as_new(const Run& old, const Recover& c, RunId id, const Jso
   run.dirty_cells.clear();
   Decider d(run, ctx);
   d.event(EventKind::submitted, kNoTask,
-          str(run.name, " (recovered from run ", old.id.value, " at ", c.from, ")"));
+          str(run.name, " (recovered from run ", old.value, " at ", c.from, ")"));
   auto tasks = d.downstream({from}, true);
   // Beside what was chosen, of a run that did not complete: what ended badly, as in a retry. What
   // completed there is kept.
-  std::vector<TaskId> bad;
-  std::vector<bool> chosen(run.task_count());
-  for (TaskId t : tasks)
-    chosen[t] = true;
-  for (TaskId t = 0; old.state != RunState::completed && t < old.task_count(); ++t)
-    if (ended_badly(old, t)) bad.push_back(t);
-  for (TaskId t : d.downstream(bad, false))
-    if (!chosen[t]) tasks.push_back(t);
+  if (!completed) {
+    std::vector<bool> chosen(run.task_count());
+    for (TaskId t : tasks)
+      chosen[t] = true;
+    for (TaskId t : d.downstream(ended_badly(run), false))
+      if (!chosen[t]) tasks.push_back(t);
+  }
   TRY(check_params(run, tasks, c.set));
   set_params(d, tasks, c.set);
   // A new run: its state starts afresh, and what it takes over says so.

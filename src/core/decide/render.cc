@@ -184,14 +184,11 @@ Status fill_process(Assignment& a, const Json& env, const Json& args, const Json
   return {};
 }
 
-// Functions in the engine's own process are many and short, and read neither parameters nor states.
-constexpr std::string_view kFunction = "handler";
-
 // What the task finds in the file $PAWL_INPUT.
 Status fill_input(Assignment& a, const Run& run, TaskId t, const Context& ctx,
                   const RunScope& scope) {
   const TaskDef& def = run.def(t);
-  bool function = def.action == kFunction;
+  bool function = def.action == kFunctionAction;  // many and short; they read no more than outputs
   a.input = Json::object();
   a.input.set("inputs", run.inputs);
   if (!function) {
