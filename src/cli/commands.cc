@@ -1,5 +1,7 @@
 #include "cli/commands.h"
 
+#include "cli/commands_serving.h"
+
 namespace pawl::cli {
 
 namespace {
@@ -470,7 +472,7 @@ CommandTable make_table() {
       .flags = global_flags(),
       .topics = topics(),
   };
-  for (auto* group : {running, looking, steering, gates, care}) {
+  for (auto* group : {running, looking, steering, gates, serving_commands, care}) {
     for (auto& command : group())
       table.commands.push_back(std::move(command));
   }

@@ -37,7 +37,8 @@ ApiBed::ApiBed(const std::function<void(Router&)>& prepare) {
   options.store = store.get();
   engine = std::move(engine::Engine::open(std::move(options)).value());
   methods.reset(new Methods{*engine, *store, system_clock(), Json::object()});
-  access = std::make_unique<Access>(Access::Options{tokens().dir.path(), "127.0.0.1", {}, nullptr});
+  access = std::make_unique<Access>(
+      Access::Options{tokens().dir.path(), "127.0.0.1", {}, false, nullptr});
   router.reset(new Router({.doorkeeper = access.get(), .threads = 4}));
   api.reset(new Api{*engine,
                     *store,
