@@ -1,5 +1,7 @@
 #include "cli/commands.h"
 
+#include "cli/commands_serving.h"
+
 namespace pawl::cli {
 
 namespace {
@@ -491,7 +493,7 @@ CommandTable make_table() {
       .flags = global_flags(),
       .topics = topics(),
   };
-  for (auto* group : {running, looking, steering, gates, within_tasks, care}) {
+  for (auto* group : {running, looking, steering, gates, serving_commands, within_tasks, care}) {
     for (auto& command : group())
       table.commands.push_back(std::move(command));
   }

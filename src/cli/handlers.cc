@@ -15,6 +15,8 @@ const std::vector<HandlerRow>& engine_handlers() {
       {"approve", entry<run_approve>},   {"reject", entry<run_reject>},
       {"doctor", entry<run_doctor>},     {"schema", entry<run_schema>},
       {"backup", entry<run_backup>},     {"restore", entry<run_restore>},
+      {"serve", entry<run_serve>},       {"up", entry<run_up>},
+      {"token", entry<run_token>},
   };
   return rows;
 }

@@ -128,12 +128,16 @@ Result<std::vector<core::Event>> events_of(store::Store& store, RunId run, std::
   std::vector<core::Event> events;
   auto add = [&](std::string_view bytes, std::uint64_t first) -> Status {
     auto more = TRY(core::decode_events(bytes, first, image->header.created));
-    for (auto& e : more)
-      if (e.seq > after) events.push_back(std::move(e));
+    for (auto& e : more) {
+      if (e.seq <= after) continue;
+      after = e.seq;
+      events.push_back(std::move(e));
+    }
     return {};
   };
   for (const auto& chunk : TRY(store.read_events(run, after)))
     TRY(add(chunk.bytes, chunk.first_seq));
+  // Of a run that goes on meanwhile, the tail may have been sealed into a chunk that was just read.
   auto tail = TRY(core::decode_tail(image->state));
   TRY(add(tail.bytes, tail.first));
   return events;

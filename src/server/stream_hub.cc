@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "engine/run_io.h"
+#include "server/api.h"
 #include "store/run_match.h"
 
 namespace pawl::server {
@@ -239,7 +240,7 @@ Status StreamHub::begin_runs(Reader& reader) {
   }
   Json rows = Json::array();
   for (const auto& row : TRY(store_.list_runs(reader.topic.filter)))
-    rows.push(run_row_json(row));
+    rows.push(run_row_to_json(row));
   Json data = Json::object();
   data.set("items", std::move(rows));
   send(reader, {reader.topic.text, "snapshot", std::nullopt, std::move(data)});
@@ -463,7 +464,7 @@ void StreamHub::tell_runs() {
     };
     for (const auto& reader : lists_)
       if (any(reader)) {
-        send(reader, {reader.topic.text, "patch", std::nullopt, run_row_json(**row)});
+        send(reader, {reader.topic.text, "patch", std::nullopt, run_row_to_json(**row)});
       }
   }
 }

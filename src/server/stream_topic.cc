@@ -123,24 +123,4 @@ StreamMessage stream_error(std::string_view topic, const Error& error) {
   return {topic, "error", std::nullopt, std::move(data)};
 }
 
-Json run_row_json(const store::RunRow& row) {
-  const auto& h = row.header;
-  auto time = [](Time t) { return t == kNoTime ? Json() : Json(format_time(t)); };
-  Json j = Json::object();
-  j.set("run_id", str(h.id.value)).set("workflow", row.workflow_name);
-  j.set("version", row.workflow_version).set("name", h.name);
-  j.set("state", core::to_string(h.state));
-  j.set("verdict", h.verdict == core::Verdict::none ? Json() : Json(core::to_string(h.verdict)));
-  j.set("created_at", time(h.created)).set("started_at", time(h.started));
-  j.set("finished_at", time(h.finished));
-  j.set("tasks", h.tasks).set("tasks_done", h.tasks_done).set("tasks_failed", h.tasks_failed);
-  if (h.parent) j.set("parent", str(h.parent.value));
-  if (h.source) j.set("source", str(h.source.value));
-  if (!h.labels.empty()) {
-    auto labels = Json::parse(h.labels);
-    if (labels.ok()) j.set("labels", *labels);
-  }
-  return j;
-}
-
 }  // namespace pawl::server

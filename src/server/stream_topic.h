@@ -56,7 +56,4 @@ class StreamMessage {
 // What went wrong with a topic, as a message on it.
 StreamMessage stream_error(std::string_view topic, const Error& error);
 
-// Where a run stands, as lists tell it.
-Json run_row_json(const store::RunRow& row);
-
 }  // namespace pawl::server

@@ -5,7 +5,7 @@
 #include "cli/load.h"
 #include "cli/session.h"
 #include "cli/table.h"
-#include "server/stream_topic.h"
+#include "server/api.h"
 
 namespace pawl::cli {
 namespace {
@@ -64,7 +64,7 @@ Result<int> run_ls(const Ask& ask) {
   if (ask.json()) {
     Json out = Json::array();
     for (const auto& row : rows)
-      out.push(server::run_row_json(row));
+      out.push(server::run_row_to_json(row));
     ask.print_json(out);
     return 0;
   }
