@@ -96,8 +96,19 @@ void StreamHub::post(std::function<void()> call) {
 
 void StreamHub::add(std::shared_ptr<StreamSink> sink) {
   post([this, sink = std::move(sink)] {
+    if (closing_) return sink->goodbye();
     sinks_.emplace(sink.get(), sink);
     readers_count_ = sinks_.size();
+  });
+}
+
+void StreamHub::say_goodbye() {
+  post([this] {
+    closing_ = true;
+    for (const auto& [key, sink] : sinks_) {
+      sink->goodbye();
+      slow_.push_back(key);
+    }
   });
 }
 

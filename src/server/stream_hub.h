@@ -35,6 +35,8 @@ class StreamSink {
   virtual bool deliver(const StreamMessage& message) = 0;
   // Now and then: a sign of life is due. False: the reader gave none, and was dropped.
   virtual bool tick() = 0;
+  // The server stops: whoever reads comes back later.
+  virtual void goodbye() = 0;
 };
 
 class StreamHub {
@@ -52,6 +54,9 @@ class StreamHub {
   void subscribe(std::shared_ptr<StreamSink> sink, StreamTopic topic,
                  std::optional<std::uint64_t> after);
   void unsubscribe(const StreamSink* sink, std::string topic);
+
+  // Ends all that read now, and whoever comes.
+  void say_goodbye();
 
   struct Statistics {
     std::size_t readers = 0, subscriptions = 0;
@@ -114,6 +119,7 @@ class StreamHub {
   std::shared_ptr<RunsWatch> runs_watch_;
   std::uint64_t runs_subscription_ = 0;
   std::vector<const StreamSink*> slow_;
+  bool closing_ = false;
   Mono next_tick_{}, next_late_ = Mono::max(), next_system_{};
 
   std::atomic<std::size_t> readers_count_{0}, subscriptions_count_{0};

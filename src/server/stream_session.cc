@@ -13,7 +13,8 @@ constexpr std::size_t kMostAsked = 64u << 10;     // bytes of one message from a
 constexpr std::size_t kMostTopics = 100;
 constexpr const char* kProtocol = "pawl.v1+json";
 
-constexpr std::uint16_t kGoingAway = 1001, kUnsupported = 1003, kNotAllowed = 1008, kTooSlow = 1013;
+constexpr std::uint16_t kGoingAway = 1001, kUnsupported = 1003, kNotAllowed = 1008, kRestart = 1012,
+                        kTooSlow = 1013;
 
 // A large message counts for itself: a snapshot of a million tasks must fit, too.
 bool put(HttpChannel& channel, std::string_view bytes) {
@@ -63,6 +64,7 @@ class WebSocketSession final : public HttpListener,
     }
     return put(*channel_, ws_frame(WsKind::ping, ""));
   }
+  void goodbye() override { end(kRestart, "the server stops"); }
 
  private:
   void take(const WsMessage& message) {
@@ -166,6 +168,7 @@ class EventStreamSession final : public HttpListener,
   void closed() override { hub_.remove(this); }
   bool deliver(const StreamMessage& message) override { return tell(message.event()); }
   bool tick() override { return tell(":\n\n"); }
+  void goodbye() override { channel_->close(); }
 
  private:
   bool tell(std::string_view bytes) {

@@ -81,7 +81,7 @@ _pawl() {
     "--timeout") return ;;
   esac
   if [ -z "$command" ]; then
-    mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor schema completion help version --data --json --color --quiet -q --verbose -v --no-input --timeout --help --version' -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor backup restore schema completion help version --data --json --color --quiet -q --verbose -v --no-input --timeout --help --version' -- "$word")
     return
   fi
   case $word in -*)
@@ -134,7 +134,7 @@ _pawl() {
     restore) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     schema) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'workflow' -- "$word") ;;
     completion) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$word") ;;
-    help) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor schema completion help version exit-codes environment' -- "$word") ;;
+    help) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor backup restore schema completion help version exit-codes environment' -- "$word") ;;
   esac
 }
 complete -o filenames -F _pawl pawl

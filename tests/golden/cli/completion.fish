@@ -115,4 +115,4 @@ complete -c pawl -n '__fish_seen_subcommand_from restore' -F
 complete -c pawl -n '__fish_seen_subcommand_from schema' -a 'workflow'
 complete -c pawl -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
 complete -c pawl -n '__fish_seen_subcommand_from help' -l man -d 'the whole manual as a man page'
-complete -c pawl -n '__fish_seen_subcommand_from help' -a 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor schema completion help version exit-codes environment'
+complete -c pawl -n '__fish_seen_subcommand_from help' -a 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor backup restore schema completion help version exit-codes environment'

@@ -431,7 +431,7 @@ _pawl() {
         '-v[also what Pawl itself does, on stderr]' \
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
-        '::topic:(run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor schema completion help version exit-codes environment)' ;;
+        '::topic:(run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor backup restore schema completion help version exit-codes environment)' ;;
         version) _arguments \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
