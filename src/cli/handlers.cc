@@ -15,7 +15,7 @@ const std::vector<HandlerRow>& engine_handlers() {
       {"approve", entry<run_approve>},   {"reject", entry<run_reject>},
       {"doctor", entry<run_doctor>},     {"schema", entry<run_schema>},
       {"serve", entry<run_serve>},       {"up", entry<run_up>},
-      {"token", entry<run_token>},
+      {"token", entry<run_token>},       {"api", entry<run_api>},
   };
   return rows;
 }
