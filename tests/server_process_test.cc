@@ -177,6 +177,35 @@ TEST_F(ServerProcess, WhatWasAnsweredSurvivesAKill) {
   EXPECT_EQ(ask(port, "GET", str("/api/v1/runs/", first, "/tasks/before")).json()["attempts"], 1);
 }
 
+TEST_F(ServerProcess, ApiSendsOneRequest) {
+  auto up = start();
+  const auto url = str("http://127.0.0.1:", port_of(up));
+  place_.write("w.yaml", kGated);
+  auto api = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "api");
+    words.insert(words.end(), {"--server", url});
+    return place_.pawl(words);
+  };
+  EXPECT_EQ(api({"GET", "/livez"}).out, "ok\n");
+  EXPECT_EQ(api({"POST", "workflows", "-d", "@w.yaml"}).json()["name"], "gated");
+  const std::vector<std::string> post = {
+      "POST", "runs", "-d", R"({"workflow": "gated"})", "-H", "Idempotency-Key=k"};
+  EXPECT_EQ(api(post).json()["run_id"], "1");
+  EXPECT_EQ(api(post).json()["run_id"], "1");
+  auto lost = api({"GET", "runs/99"});
+  EXPECT_EQ(lost.code, 7);
+  EXPECT_THAT(lost.err, HasSubstr("there is no run 99"));
+  EXPECT_EQ(api({"POST", "runs", "-d", "{}"}).code, 2);
+  place_.write("token", place_.pawl({"token", "create", "v", "--role", "viewer"}).out);
+  EXPECT_EQ(api({"GET", "runs"}).code, 8);
+  EXPECT_EQ(api({"GET", "runs", "--token-file", "token"}).code, 0);
+  EXPECT_EQ(api({"POST", "runs", "-d", "{}", "--token-file", "token"}).code, 8);
+  up.signal(SIGTERM);
+  up.wait();
+  EXPECT_EQ(api({"GET", "runs"}).code, 10);
+  EXPECT_EQ(place_.pawl({"api", "GET", "runs", "--server", "nowhere"}).code, 2);
+}
+
 TEST_F(ServerProcess, LogsCanBeJson) {
   auto up = place_.start({"up", "--listen", "127.0.0.1:0", "--log-json"});
   ASSERT_TRUE(up.says("\"serving\""));

@@ -468,6 +468,8 @@ std::vector<Topic> topics() {
       {"environment", "the variables that Pawl reads and sets",
        "Read by every command:\n\n"
        "PAWL_DATA  the data directory, where --data is not given\n"
+       "PAWL_SERVER  the server, where --server is not given\n"
+       "PAWL_TOKEN_FILE  the file with its token, where --token-file is not given\n"
        "NO_COLOR  no colour, where it is not empty\n"
        "CLICOLOR_FORCE  colour even in a pipe, where it is set and not 0\n"
        "TERM  dumb means no colour\n"

@@ -16,7 +16,7 @@ const std::vector<HandlerRow>& engine_handlers() {
       {"doctor", entry<run_doctor>},     {"schema", entry<run_schema>},
       {"backup", entry<run_backup>},     {"restore", entry<run_restore>},
       {"serve", entry<run_serve>},       {"up", entry<run_up>},
-      {"token", entry<run_token>},
+      {"token", entry<run_token>},       {"api", entry<run_api>},
   };
   return rows;
 }

@@ -14,7 +14,7 @@ _pawl() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       =) ((i++)) ;;
-      "--data"|"--color"|"--timeout"|"--input"|"-i"|"--inputs"|"--name"|"--label"|"--progress"|"--slots"|"--resource"|"--fail-on"|"--idempotency-key"|"--state"|"--verdict"|"--workflow"|"--since"|"--limit"|"--tail"|"--attempt"|"--grep"|"--task"|"--format"|"-o"|"--message"|"-m"|"--from"|"--set"|"--listen"|"--host"|"--grace"|"--role"|"--queue"|"--expires"|"--unit")
+      "--data"|"--color"|"--timeout"|"--input"|"-i"|"--inputs"|"--name"|"--label"|"--progress"|"--slots"|"--resource"|"--fail-on"|"--idempotency-key"|"--state"|"--verdict"|"--workflow"|"--since"|"--limit"|"--tail"|"--attempt"|"--grep"|"--task"|"--format"|"-o"|"--message"|"-m"|"--from"|"--set"|"--listen"|"--host"|"--grace"|"--role"|"--queue"|"--expires"|"--body"|"-d"|"--type"|"--header"|"-H"|"--server"|"--token-file"|"--unit")
         [ "${COMP_WORDS[i+1]}" = = ] || ((i++)) ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((place++)); fi ;;
@@ -69,6 +69,10 @@ _pawl() {
       mapfile -t COMPREPLY < <(compgen -W 'viewer operator admin worker' -- "$word")
       return ;;
     "token --queue"|"token --expires") return ;;
+    "api --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "api --body"|"api -d"|"api --type"|"api --header"|"api -H"|"api --server") return ;;
     "emit --unit") return ;;
   esac
   case $before in
@@ -81,7 +85,7 @@ _pawl() {
     "--timeout") return ;;
   esac
   if [ -z "$command" ]; then
-    mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor backup restore schema completion help version --data --json --color --quiet -q --verbose -v --no-input --timeout --help --version' -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor backup restore schema completion help version --data --json --color --quiet -q --verbose -v --no-input --timeout --help --version' -- "$word")
     return
   fi
   case $word in -*)
@@ -104,6 +108,7 @@ _pawl() {
       up) flags='--listen --host --require-token --log-json --slots --resource --grace' ;;
       serve) flags='--listen --host --require-token --log-json' ;;
       token) flags='--role --queue --expires' ;;
+      api) flags='--body -d --type --header -H --server --token-file' ;;
       emit) flags='--unit' ;;
       help) flags='--man' ;;
     esac
@@ -129,12 +134,13 @@ _pawl() {
     approve) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
     reject) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
     token) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'create ls rm' -- "$word") ;;
+    api) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'GET POST PUT DELETE HEAD' -- "$word") ;;
     emit) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'progress metric warning failure-class checkpoint' -- "$word") ;;
     backup) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     restore) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     schema) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'workflow' -- "$word") ;;
     completion) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$word") ;;
-    help) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor backup restore schema completion help version exit-codes environment' -- "$word") ;;
+    help) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor backup restore schema completion help version exit-codes environment' -- "$word") ;;
   esac
 }
 complete -o filenames -F _pawl pawl

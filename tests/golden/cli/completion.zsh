@@ -46,6 +46,7 @@ _pawl() {
         'up:server and a local worker in one process'
         'serve:the server alone; workers elsewhere do the work'
         'token:make, list and remove tokens of the API'
+        'api:send one request to a server'\''s API'
         'emit:report progress, metrics, warnings from a task'\''s script'
         'doctor:look for what would keep runs from working here'
         'backup:copy the data directory, also while it is in use'
@@ -353,6 +354,25 @@ _pawl() {
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
         ':action:(create ls rm)' \
         '::name: ' ;;
+        api) _arguments \
+        '--body=[what is sent; a .yaml file goes as YAML]:json|@file|-:' \
+        '-d[what is sent; a .yaml file goes as YAML]:json|@file|-:' \
+        '--type=[of the body, where it is another]:media-type:' \
+        '*--header=[a field of the request]:name=value:' \
+        '*-H[a field of the request]:name=value:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
+        ':method:(GET POST PUT DELETE HEAD)' \
+        ':path: ' ;;
         emit) _arguments \
         '--unit=[what progress counts, such as epoch]:word:' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
@@ -431,7 +451,7 @@ _pawl() {
         '-v[also what Pawl itself does, on stderr]' \
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
-        '::topic:(run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor backup restore schema completion help version exit-codes environment)' ;;
+        '::topic:(run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor backup restore schema completion help version exit-codes environment)' ;;
         version) _arguments \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
