@@ -138,9 +138,12 @@ HttpReply::~HttpReply() {
 
 void HttpReply::send(HttpResponse response) { take_over(std::move(response), nullptr); }
 
+void HttpReply::before_send(std::function<void(HttpResponse&)> hook) { hook_ = std::move(hook); }
+
 void HttpReply::take_over(HttpResponse head, std::shared_ptr<HttpListener> listener) {
   const auto target = std::move(target_);
   if (!target) return;
+  if (hook_) hook_(head);
   HttpLetter letter;
   letter.connection = target->connection;
   letter.kind = listener ? HttpLetter::Kind::take_over : HttpLetter::Kind::answer;
