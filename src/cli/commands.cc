@@ -112,6 +112,56 @@ CommandSpec run_command() {
   };
 }
 
+CommandSpec worker_command() {
+  return {
+      .name = "worker",
+      .summary = "carry out tasks of a server on this machine",
+      .group = kRunning,
+      .flags = {{.name = "server",
+                 .kind = FlagKind::text,
+                 .value = "URL",
+                 .help = "the server, such as http://10.0.0.5:7300",
+                 .common = true,
+                 .required = true},
+                {.name = "queue",
+                 .kind = FlagKind::text,
+                 .value = "NAME",
+                 .help = "a queue to serve (default: every queue)",
+                 .repeat = true,
+                 .common = true},
+                kSlots,
+                {.name = "label",
+                 .kind = FlagKind::pair,
+                 .value = "NAME=VALUE",
+                 .help = "what this machine is, for people and lists",
+                 .repeat = true},
+                {.name = "name",
+                 .kind = FlagKind::text,
+                 .value = "TEXT",
+                 .help = "what lists call it (default: host and process)"},
+                {.name = "token-file",
+                 .kind = FlagKind::text,
+                 .value = "FILE",
+                 .help = "holds the token (default: $PAWL_TOKEN)",
+                 .common = true},
+                {.name = "grace",
+                 .kind = FlagKind::duration,
+                 .value = "DURATION",
+                 .help = "how long what runs may go on once told to stop",
+                 .fallback = "60s"}},
+      .examples = {{"pawl worker --server http://10.0.0.5:7300 --token-file token",
+                    "every queue, two tasks a processor"},
+                   {"pawl worker --server http://localhost:7300 --queue gpu --slots 2",
+                    "two tasks at once, of one queue"}},
+      .details =
+          "Its data (--data, default ./.pawl-worker) is a directory of its own: the same "
+          "directory is the same worker. Tasks outlive the worker; started again, it goes on "
+          "with them. While the server is away they run on, and their results are delivered "
+          "when it is back.\n\n"
+          "TERM or Ctrl-C: nothing new is taken, and what runs may end, for --grace; then it is "
+          "stopped and given back. Once more: the worker leaves at once, its tasks run on."};
+}
+
 std::vector<CommandSpec> running() {
   return {
       run_command(),
@@ -145,6 +195,7 @@ std::vector<CommandSpec> running() {
        .flags = {kInput, kInputs},
        .examples = {{"pawl plan nightly.yaml -i day=2026-01-31",
                      "tasks, and what each waits for"}}},
+      worker_command(),
   };
 }
 
@@ -445,6 +496,7 @@ std::vector<Topic> topics() {
       {"environment", "the variables that Pawl reads and sets",
        "Read by every command:\n\n"
        "PAWL_DATA  the data directory, where --data is not given\n"
+       "PAWL_TOKEN  the token of `pawl worker`, where --token-file is not given\n"
        "NO_COLOR  no colour, where it is not empty\n"
        "CLICOLOR_FORCE  colour even in a pipe, where it is set and not 0\n"
        "TERM  dumb means no colour\n"

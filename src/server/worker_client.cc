@@ -247,11 +247,10 @@ void WorkerClient::welcome(const Json& answer) {
                std::make_move_iterator(sent_logs_.end()));
   sent_logs_.clear();
   said_ = clock_.mono();
-  if (std::exchange(away_said_, false) || epochs_ == 1) {
-    say(str("registered at ", options_.http.server.authority, " as worker ", s.id));
-  } else {
-    say(str("the server did not know this worker any more; registered again as worker ", s.id));
-  }
+  const bool away = std::exchange(away_said_, false);
+  say(str(away || epochs_ == 1 ? "" : "the server did not know this worker any more; ",
+          epochs_ == 1 ? "registered at " : "registered again at ", options_.http.server.authority,
+          " as worker ", s.id));
   session_ = std::move(s);
   changed_.notify_all();
 }

@@ -1,5 +1,6 @@
 // The other half of WorkerClient: what a server answers, and the claims that wait for it.
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include "base/text.h"
 #include "server/worker_client.h"
@@ -53,7 +54,14 @@ void WorkerClient::run_claimer() {
 core::Assignment* WorkerClient::read_assignment(const Json& json,
                                                 std::vector<core::Assignment>& into) {
   auto assignment = assignment_from_json(json);
-  if (assignment.ok()) return &into.emplace_back(std::move(*assignment));
+  if (assignment.ok()) {
+    // The workflow file's directory, where the server has it; often there is none such here.
+    struct stat info;
+    auto& base = assignment->base_dir;
+    const bool here = ::stat(base.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+    if (!here) base.clear();
+    return &into.emplace_back(std::move(*assignment));
+  }
   const Json& text = json["fence"];
   auto fence = text.is_string() ? fence_from_text(text.as_string()) : Result<Fence>(Error{});
   say(str("the server sent work that cannot be read: ", assignment.error().message));
