@@ -197,6 +197,33 @@ TEST_F(NetworkWorker, AServerThatIsNotThereIsSaidAndWaitedFor) {
   ASSERT_TRUE(a.says("registered at"));
 }
 
+// Any language can be a worker: examples/worker.py is one, and is held to the same.
+TEST_F(NetworkWorker, TheExampleInPythonCarriesOutTasksAndOutlivesTheServer) {
+  server.start();
+  auto python = place.start_other({"/usr/bin/env", "PAWL_TOKEN=worker", "python3",
+                                   PAWL_SOURCE_DIR "/examples/worker.py", server.url(), "2"});
+  ASSERT_TRUE(python.says("registered as worker"));
+  LineReader began(place.pipe("began"));
+  auto run = submit_one(place.file("began"));
+  ASSERT_EQ(began.next(), "1");
+  auto other = submit_one(place.file("began"));
+  ASSERT_EQ(began.next(), "1");
+  EXPECT_EQ(server.show(other)["tasks"][0]["state"].as_string(), "running");
+  server.kill();
+  go();
+  server.start();
+  expect_done(server.end_of(run), 1);
+  expect_done(server.end_of(other), 1);
+  auto logs = place.pawl({"logs", str(run), "--data", place.file("data")});
+  EXPECT_THAT(logs.out, HasSubstr("line of 1"));
+  // A task that is cancelled is stopped; the slots are free again.
+  place.sh("rm go");
+  auto cancelled = submit_one(place.file("began"));
+  ASSERT_EQ(began.next(), "1");
+  EXPECT_EQ(place.pawl({"cancel", str(cancelled), "--data", place.file("data")}).code, 0);
+  EXPECT_EQ(server.end_of(cancelled)["state"].as_string(), "cancelled");
+}
+
 TEST_F(NetworkWorker, WhatCannotBeIsRefusedAtOnce) {
   EXPECT_EQ(place.pawl({"worker"}).code, 2);
   auto tls = place.pawl({"worker", "--server", "https://x"});
