@@ -114,6 +114,55 @@ CommandSpec run_command() {
   };
 }
 
+CommandSpec worker_command() {
+  return {
+      .name = "worker",
+      .summary = "carry out tasks of a server on this machine",
+      .group = kRunning,
+      .flags = {{.name = "server",
+                 .kind = FlagKind::text,
+                 .value = "URL",
+                 .help = "the server, such as http://10.0.0.5:7070 (or $PAWL_SERVER)",
+                 .common = true},
+                {.name = "queue",
+                 .kind = FlagKind::text,
+                 .value = "NAME",
+                 .help = "a queue to serve (default: every queue)",
+                 .repeat = true,
+                 .common = true},
+                kSlots,
+                {.name = "label",
+                 .kind = FlagKind::pair,
+                 .value = "NAME=VALUE",
+                 .help = "what this machine is, for people and lists",
+                 .repeat = true},
+                {.name = "name",
+                 .kind = FlagKind::text,
+                 .value = "TEXT",
+                 .help = "what lists call it (default: host and process)"},
+                {.name = "token-file",
+                 .kind = FlagKind::text,
+                 .value = "FILE",
+                 .help = "the file that holds its token (or $PAWL_TOKEN_FILE)",
+                 .common = true},
+                {.name = "grace",
+                 .kind = FlagKind::duration,
+                 .value = "DURATION",
+                 .help = "how long what runs may go on once told to stop",
+                 .fallback = "60s"}},
+      .examples = {{"pawl worker --server http://10.0.0.5:7070 --token-file token",
+                    "every queue, two tasks a processor"},
+                   {"pawl worker --server http://localhost:7070 --queue gpu --slots 2",
+                    "two tasks at once, of one queue"}},
+      .details =
+          "Its data (--data, default ./.pawl-worker) is a directory of its own: the same "
+          "directory is the same worker. Tasks outlive the worker; started again, it goes on "
+          "with them. While the server is away they run on, and their results are delivered "
+          "when it is back.\n\n"
+          "TERM or Ctrl-C: nothing new is taken, and what runs may end, for --grace; then it is "
+          "stopped and given back. Once more: the worker leaves at once, its tasks run on."};
+}
+
 std::vector<CommandSpec> running() {
   return {
       run_command(),
@@ -147,6 +196,7 @@ std::vector<CommandSpec> running() {
        .flags = {kInput, kInputs},
        .examples = {{"pawl plan nightly.yaml -i day=2026-01-31",
                      "tasks, and what each waits for"}}},
+      worker_command(),
   };
 }
 

@@ -17,6 +17,7 @@ const std::vector<HandlerRow>& engine_handlers() {
       {"backup", entry<run_backup>},     {"restore", entry<run_restore>},
       {"serve", entry<run_serve>},       {"up", entry<run_up>},
       {"token", entry<run_token>},       {"api", entry<run_api>},
+      {"worker", entry<run_worker>},
   };
   return rows;
 }

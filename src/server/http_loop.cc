@@ -51,6 +51,7 @@ struct HttpLoop::Connection {
   Mono last_out{};  // a byte went, or the first one waits
   std::shared_ptr<HttpListener> listener;
   std::shared_ptr<Channel> channel;
+  std::function<void()> gone;  // while answering: who wants to know that the peer hung up
 };
 
 // -- The inbox
@@ -139,6 +140,15 @@ HttpReply::~HttpReply() {
 void HttpReply::send(HttpResponse response) { take_over(std::move(response), nullptr); }
 
 void HttpReply::before_send(std::function<void(HttpResponse&)> hook) { hook_ = std::move(hook); }
+
+void HttpReply::when_gone(std::function<void()> call) {
+  if (!target_) return;
+  HttpLetter letter;
+  letter.connection = target_->connection;
+  letter.kind = HttpLetter::Kind::watch;
+  letter.gone = std::move(call);
+  target_->inbox->put(std::move(letter));
+}
 
 void HttpReply::take_over(HttpResponse head, std::shared_ptr<HttpListener> listener) {
   const auto target = std::move(target_);
@@ -291,6 +301,7 @@ void HttpLoop::watch(Connection& c) {
                      c.phase == Connection::Phase::lingering;
   if (reads && !c.peer_done && c.unsent() < kFullOut) wanted |= EPOLLIN;
   if (c.unsent() > 0) wanted |= EPOLLOUT;
+  if (c.gone) wanted |= EPOLLRDHUP;
   if (wanted == c.watched) return;
   epoll_event event{};
   event.events = c.watched = wanted;
@@ -300,6 +311,7 @@ void HttpLoop::watch(Connection& c) {
 
 void HttpLoop::ready(Connection& c, std::uint32_t events) {
   if (events & (EPOLLERR | EPOLLHUP)) return end(c);
+  if ((events & EPOLLRDHUP) && c.gone) std::exchange(c.gone, nullptr)();
   if ((events & EPOLLOUT) && !flush(c)) return;
   if ((events & EPOLLIN) && !c.peer_done && !read_some(c)) return;
   advance(c);
@@ -389,6 +401,7 @@ void HttpLoop::open_letters() {
       auto* c = find(letter.connection);
       if (!c) {
         if (letter.listener) letter.listener->closed();
+        if (letter.gone) letter.gone();
         continue;
       }
       switch (letter.kind) {
@@ -409,6 +422,10 @@ void HttpLoop::open_letters() {
           c->close_after = true;
           if (flush(*c)) watch(*c);
           break;
+        case HttpLetter::Kind::watch:
+          c->gone = std::move(letter.gone);
+          watch(*c);
+          break;
       }
     }
     for (const auto id : std::exchange(sent, {})) {
@@ -419,6 +436,7 @@ void HttpLoop::open_letters() {
 }
 
 void HttpLoop::take_answer(Connection& c, HttpResponse response) {
+  c.gone = nullptr;
   if (response.close || draining_ || c.peer_done) c.keep_alive = false;
   put_head(c, response, true);
   if (!c.head_only) c.out += response.body;
@@ -436,6 +454,7 @@ void HttpLoop::take_over(Connection& c, HttpLetter& letter) {
     letter.listener->closed();
     return end(c);
   }
+  c.gone = nullptr;
   put_head(c, letter.response, false);
   c.phase = Connection::Phase::taken;
   c.listener = std::move(letter.listener);
@@ -525,6 +544,7 @@ bool HttpLoop::linger(Connection& c) {
 void HttpLoop::end(Connection& c) {
   if (c.channel) c.channel->gone();
   if (c.listener) std::exchange(c.listener, nullptr)->closed();
+  if (c.gone) std::exchange(c.gone, nullptr)();
   const auto slot = static_cast<std::uint32_t>(c.id);
   --live_;
   --counts_.connections;
