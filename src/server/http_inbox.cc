@@ -37,7 +37,4 @@ void HttpInbox::close() {
   letters_.clear();
 }
 
-// -- A channel, of a connection that was taken over
-// -------------------------------------------------
-
 }  // namespace pawl::server
