@@ -1,5 +1,8 @@
 #include "cli/commands.h"
 
+#include <algorithm>
+#include <array>
+
 #include "cli/commands_serving.h"
 
 namespace pawl::cli {
@@ -463,6 +466,11 @@ std::vector<Topic> topics() {
   };
 }
 
+// Commands that can ask a server instead of a data directory.
+constexpr std::array<std::string_view, 13> kOnServers = {
+    "run",    "wait",   "ls",    "show",    "logs",    "why",   "pause",
+    "resume", "cancel", "retry", "recover", "approve", "reject"};
+
 CommandTable make_table() {
   CommandTable table{
       .program = "pawl",
@@ -475,8 +483,13 @@ CommandTable make_table() {
       .topics = topics(),
   };
   for (auto* group : {running, looking, steering, gates, serving_commands, care}) {
-    for (auto& command : group())
+    for (auto& command : group()) {
+      if (std::find(kOnServers.begin(), kOnServers.end(), command.name) != kOnServers.end()) {
+        for (auto& flag : server_access_flags())
+          command.flags.push_back(flag);
+      }
       table.commands.push_back(std::move(command));
+    }
   }
   return table;
 }

@@ -68,6 +68,8 @@ _pawl() {
         '*--resource=[what this machine has, such as gpu=2]:name=n:' \
         '--fail-on=[the mildest verdict that exits 4]:verdict:(warning fail)' \
         '--idempotency-key=[start at most one run for this key; later ones follow the first]:key:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -95,6 +97,8 @@ _pawl() {
         ':run:_pawl_runs' ;;
         wait) _arguments \
         '--fail-on=[the mildest verdict that exits 4]:verdict:(warning fail)' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -137,6 +141,8 @@ _pawl() {
         '*--label=[runs with this label]:name=value:' \
         '--since=[begun after a time (RFC 3339) or within a duration (2d)]:when:' \
         '--limit=[at most so many]:n:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -147,6 +153,8 @@ _pawl() {
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' ;;
         show) _arguments \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -163,6 +171,8 @@ _pawl() {
         '--tail=[the last N lines only]:n:' \
         '--attempt=[of this attempt (default\: the last)]:n:' \
         '--grep=[lines that hold this text, as it is written]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -175,6 +185,8 @@ _pawl() {
         ':run:_pawl_runs' \
         '::task: ' ;;
         why) _arguments \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -214,6 +226,8 @@ _pawl() {
         pause) _arguments \
         '--message=[why; kept in the run'\''s history]:text:' \
         '-m[why; kept in the run'\''s history]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -225,6 +239,8 @@ _pawl() {
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
         '*:run:_pawl_runs' ;;
         resume) _arguments \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -238,6 +254,8 @@ _pawl() {
         cancel) _arguments \
         '--message=[why; kept in the run'\''s history]:text:' \
         '-m[why; kept in the run'\''s history]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -251,6 +269,8 @@ _pawl() {
         retry) _arguments \
         '*--from=[this one only (default\: all that failed)]:task:' \
         '*--set=[a parameter of the task, from now on]:name=value:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -266,6 +286,8 @@ _pawl() {
         '*--set=[a parameter of the task, from now on]:name=value:' \
         '*--input=[an input; read as the type the workflow declares]:name=value:' \
         '*-i[an input; read as the type the workflow declares]:name=value:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -281,6 +303,8 @@ _pawl() {
         '-m[why; kept in the run'\''s history]:text:' \
         '*--input=[a field of the gate'\''s form]:name=value:' \
         '*-i[a field of the gate'\''s form]:name=value:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -295,6 +319,8 @@ _pawl() {
         reject) _arguments \
         '--message=[why; kept in the run'\''s history]:text:' \
         '-m[why; kept in the run'\''s history]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
