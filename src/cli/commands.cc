@@ -1,5 +1,8 @@
 #include "cli/commands.h"
 
+#include <algorithm>
+#include <array>
+
 #include "cli/commands_serving.h"
 
 namespace pawl::cli {
@@ -534,6 +537,11 @@ std::vector<Topic> topics() {
   };
 }
 
+// Commands that can ask a server instead of a data directory.
+constexpr std::array<std::string_view, 15> kOnServers = {
+    "run",   "watch",  "wait",   "ls",    "show",    "logs",    "why",   "history",
+    "pause", "resume", "cancel", "retry", "recover", "approve", "reject"};
+
 CommandTable make_table() {
   CommandTable table{
       .program = "pawl",
@@ -546,8 +554,13 @@ CommandTable make_table() {
       .topics = topics(),
   };
   for (auto* group : {running, looking, steering, gates, serving_commands, within_tasks, care}) {
-    for (auto& command : group())
+    for (auto& command : group()) {
+      if (std::find(kOnServers.begin(), kOnServers.end(), command.name) != kOnServers.end()) {
+        for (auto& flag : server_access_flags())
+          command.flags.push_back(flag);
+      }
       table.commands.push_back(std::move(command));
+    }
   }
   return table;
 }

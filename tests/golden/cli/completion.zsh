@@ -71,6 +71,8 @@ _pawl() {
         '*--resource=[what this machine has, such as gpu=2]:name=n:' \
         '--fail-on=[the mildest verdict that exits 4]:verdict:(warning fail)' \
         '--idempotency-key=[start at most one run for this key; later ones follow the first]:key:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -86,6 +88,8 @@ _pawl() {
         '--slots=[tasks at once (default\: two a processor, at least 4)]:n:' \
         '*--resource=[what this machine has, such as gpu=2]:name=n:' \
         '--fail-on=[the mildest verdict that exits 4]:verdict:(warning fail)' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -98,6 +102,8 @@ _pawl() {
         ':run:_pawl_runs' ;;
         wait) _arguments \
         '--fail-on=[the mildest verdict that exits 4]:verdict:(warning fail)' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -157,6 +163,8 @@ _pawl() {
         '*--label=[runs with this label]:name=value:' \
         '--since=[begun after a time (RFC 3339) or within a duration (2d)]:when:' \
         '--limit=[at most so many]:n:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -167,6 +175,8 @@ _pawl() {
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' ;;
         show) _arguments \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -183,6 +193,8 @@ _pawl() {
         '--tail=[the last N lines only]:n:' \
         '--attempt=[of this attempt (default\: the last)]:n:' \
         '--grep=[lines that hold this text, as it is written]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -195,6 +207,8 @@ _pawl() {
         ':run:_pawl_runs' \
         '::task: ' ;;
         why) _arguments \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -208,6 +222,8 @@ _pawl() {
         '::task: ' ;;
         history) _arguments \
         '--task=[of this task only]:task:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -234,6 +250,8 @@ _pawl() {
         pause) _arguments \
         '--message=[why; kept in the run'\''s history]:text:' \
         '-m[why; kept in the run'\''s history]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -245,6 +263,8 @@ _pawl() {
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
         '*:run:_pawl_runs' ;;
         resume) _arguments \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -258,6 +278,8 @@ _pawl() {
         cancel) _arguments \
         '--message=[why; kept in the run'\''s history]:text:' \
         '-m[why; kept in the run'\''s history]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -271,6 +293,8 @@ _pawl() {
         retry) _arguments \
         '*--from=[this one only (default\: all that failed)]:task:' \
         '*--set=[a parameter of the task, from now on]:name=value:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -286,6 +310,8 @@ _pawl() {
         '*--set=[a parameter of the task, from now on]:name=value:' \
         '*--input=[an input; read as the type the workflow declares]:name=value:' \
         '*-i[an input; read as the type the workflow declares]:name=value:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -301,6 +327,8 @@ _pawl() {
         '-m[why; kept in the run'\''s history]:text:' \
         '*--input=[a field of the gate'\''s form]:name=value:' \
         '*-i[a field of the gate'\''s form]:name=value:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -315,6 +343,8 @@ _pawl() {
         reject) _arguments \
         '--message=[why; kept in the run'\''s history]:text:' \
         '-m[why; kept in the run'\''s history]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
