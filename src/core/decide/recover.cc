@@ -86,7 +86,7 @@ std::vector<TaskId> again_from(const Decider& d, const Run& run, TaskId t, bool 
   for (TaskId g = run.parent_of(t); g != kNoTask; g = run.parent_of(g)) {
     if (is_final(run.rows[g].state) && run.rows[g].started == kNoTime) unbegun = g;
   }
-  if (unbegun == kNoTask) return tasks;
+  if (unbegun == kNoTask || PAWL_MUTANT(unbegun_group_left)) return tasks;
   auto with_it = d.downstream({unbegun}, false);
   std::vector<TaskId> all;
   std::set_union(tasks.begin(), tasks.end(), with_it.begin(), with_it.end(),
