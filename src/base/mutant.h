@@ -83,6 +83,7 @@
     "recover reruns downstream")                                                                   \
   X(retry_reruns_completed, "retry reruns completed tasks downstream",                             \
     "what is done is not redone")                                                                  \
+  X(unbegun_group_left, "a member runs again, and its group that never began does not", "needs")   \
   X(recover_loses_source, "a recovered run is not linked to its source", "recover links runs")     \
   /* core/decide: time, events, counters */                                                        \
   X(timer_lost, "a timer beside others is not armed", "timers fire")                               \
@@ -149,6 +150,8 @@
   X(open_column_wrong, "a paused run's columns say that it has ended", "columns agree")            \
   X(joins_one_by_one, "the first worker to join decides what the others lost",                     \
     "one live attempt")                                                                            \
+  X(worker_number_dropped, "a worker's number is given again in the next life",                   \
+    "every run ends")                                                                              \
   X(missed_events_forgotten, "events whose telling failed are not told again",                     \
     "events have no gap")                                                                          \
   /* store */                                                                                      \

@@ -73,6 +73,30 @@ TEST(Expr, LiteralsAndOperators) {
          {"9007199254740993 == 9007199254740992.0", "= false"}});
 }
 
+TEST(Expr, OrdersNumbersExactlyAndTextsByTheirBytes) {
+  check({{"2 <= 2 && 2 >= 2", "= true"},
+         {"2 <= 1 || 1 >= 2", "= false"},
+         {"inputs.f >= 2 && inputs.f <= 3", "= true"},
+         {"2 < inputs.f && 3 > inputs.f", "= true"},
+         {"9007199254740993 > 9007199254740992.0", "= true"},
+         {"inputs.big < 9223372036854775808.0", "= true"},
+         {"'a' <= 'a' && 'B' <= 'a'", "= true"},
+         {"1 < '2'", "! cannot order the number 1 and the text \"2\""},
+         {"[1, 2] < 1", "! cannot order a list of 2 and the number 1"},
+         {"inputs.flag >= inputs.map", "! cannot order true and a map"}});
+}
+
+TEST(Expr, CalculatesWithFractions) {
+  check({{"5.5 - 2", "= 3.5"},
+         {"inputs.f * 2", "= 5.0"},
+         {"5.5 % 2", "= 1.5"},
+         {"-inputs.f", "= -2.5"},
+         {"1.5 / 0", "! divided by zero has no value"},
+         {"1e308 * 10.0", "! is out of range"},
+         {"-inputs.day", "! cannot negate the text"},
+         {"-inputs.list", "! cannot negate a list of 4"}});
+}
+
 TEST(Expr, PathsReachIntoValues) {
   check({{"inputs.map.k.deep[1]", "= 20"},
          {"inputs.map.k.deep[-1]", "= 20"},

@@ -416,6 +416,25 @@ TEST(Why, AnswersAboutALargeRunAreCheap) {
 }
 
 // Reasons and the states they belong to (reason.h). Each must have been asked about above.
+TEST(Why, AllOfThemHoldsElementsAndShortensLongMessages) {
+  TestRun r("inputs: {l: {}}\ntasks: {e: {for_each: '${{ inputs.l }}', run: x}}",
+            Json::object().set("l", Json::array({1, 2})));
+  r.start();
+  r.claim();
+  // The 200th byte is in the middle of a character.
+  std::string text(199, 'x');
+  for (int i = 0; i < 9; ++i)
+    text += "\u00e4";
+  r.fail("e[0]", {.message = text + "\nsecond line"});
+  std::vector<std::string> paths;
+  for (const Why& w : why_all(r.run, free_slot(), r.clock.now()))
+    paths.push_back(w.path);
+  EXPECT_EQ(paths, (std::vector<std::string>{"", "e[0]"}));  // what runs needs no reason
+  Why w = r.why("e[0]");
+  EXPECT_NE(w.text.find(std::string(199, 'x') + "..."), w.text.npos) << w.text;
+  EXPECT_EQ(w.text.find("second line"), w.text.npos);
+}
+
 class AllAsked : public testing::Environment {
  public:
   void TearDown() override {

@@ -514,6 +514,11 @@ std::unique_ptr<Flight> Loop::take_flight() {
   open_ = spare_ ? std::move(spare_) : std::make_unique<Flight>();
   failpoint("engine.flight.taken");
   if (PAWL_MUTANT(assign_before_commit)) assign(*flight), flight->effects.assignments.clear();
+  // Attempts may be written as of a worker that is known to memory alone, before the loop tries
+  // again. The number of it must not be given to another one after a crash.
+  if (!flight->touched.empty() && std::exchange(numbers_doubtful_, false)) {
+    flight->batch.meta.emplace_back("next_worker", str(next_worker_id_));
+  }
   flight->batch.runs.reserve(flight->touched.size());
   for (RunId id : flight->touched) {
     Entry& entry = entries_.at(id);

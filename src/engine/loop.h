@@ -254,6 +254,7 @@ class Loop {
   RunId last_run_, scan_cursor_, scan_end_;
   WorkflowId last_workflow_;
   std::uint32_t next_worker_id_ = 1;
+  bool numbers_doubtful_ = false;  // the flight that was to write the last one has failed
   bool scanning_ = true;
   bool stalled_ = false;
   Mono stalled_until_{};

@@ -77,6 +77,31 @@ TEST_P(LoopPayloads, OutlastEvictionRestartAndRecovery) {
   EXPECT_THAT(bed.audit(), IsEmpty());
 }
 
+// Found by simulation: while a run is made of another its expressions are evaluated, before it has
+// anything in the store.
+TEST_P(LoopPayloads, AreReadWhileARunIsMadeOfAnother) {
+  Bed bed(tight(GetParam()));
+  RunId run = bed.submit(bed.define(kLarge));
+  auto& w = bed.worker(200);
+  w.complete(run, "a", large());
+  bed.settle();
+  while (bed.state(run) == RunState::running) {
+    w.complete_all();
+    bed.settle();
+  }
+  bed.crash();  // nothing of it is in memory
+  auto again = bed.ask(RecoverRun{run, {"fan", {}, ""}, {}});
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  bed.settle();
+  ASSERT_TRUE(w.holds(*again, "fan[99]"));
+  EXPECT_EQ(w.holds(*again, "fan[99]")->with.dump(), "{\"i\":99}");
+  w.complete_all();
+  bed.settle();
+  EXPECT_EQ(bed.state(*again), RunState::completed);
+  EXPECT_EQ(bed.stored(*again)->outputs.dump(), "{\"n\":200000}");
+  EXPECT_THAT(bed.audit(), IsEmpty());
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, LoopPayloads, testing::Bool());
 
 TEST(LoopCache, IsBoundedAndEverythingWorks) {

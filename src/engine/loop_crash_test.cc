@@ -179,6 +179,37 @@ TEST(LoopCrash, ProgressIsRecordedOnceWhetherItsFailedCommitWasDoneOrNot) {
   }
 }
 
+// Found by simulation: the flight in which a worker joined failed. Of the runs it holds one is read
+// again and written as its, then a read fails: the next life gave its number to another worker,
+// which was believed to hold what it had never heard of.
+TEST(LoopCrash, AWorkersNumberIsNotGivenAgainOnceSomethingIsWrittenAsIts) {
+  Quiet quiet;
+  Bed bed;
+  auto id = bed.define("pawl: 1\nname: c\ntasks: {a: {action: noop}}\n");
+  auto& w = bed.worker(2);
+  RunId one = bed.submit(id), two = bed.submit(id);
+  ASSERT_EQ(w.held().size(), 2u);
+  bed.store().fail_commit(1, Errc::unavailable);
+  bed.crash(true);
+  bed.settle();
+  ASSERT_TRUE(bed.loop().stalled());
+  bed.store().fail_read(2);
+  bed.wake();
+  bed.settle();
+  ASSERT_TRUE(bed.loop().stalled());
+  ASSERT_EQ(bed.stored(one)->rows[0].worker, w.id);
+  ASSERT_NE(bed.stored(two)->rows[0].worker, w.id);
+  WorkerId first = w.id;
+  bed.crash();
+  bed.settle();
+  EXPECT_NE(w.id, first);
+  for (RunId run : {one, two}) {
+    ASSERT_TRUE(w.holds(run, "a"));
+    EXPECT_EQ(w.holds(run, "a")->fence.attempt, 2u);
+  }
+  EXPECT_THAT(bed.audit(), IsEmpty());
+}
+
 TEST(LoopCrash, FailedReadsAtEveryRead) {
   Quiet quiet;
   for (std::uint64_t times : {1u, 4u}) {

@@ -38,6 +38,7 @@ void Loop::fail(Flight& flight, const Status& outcome) {
   undo(*dropped);
   trouble_reading_ = false;
   probe_ = true;
+  numbers_doubtful_ = true;
   stall(outcome.error());
   for (Flight* f : {&flight, dropped.get()}) {
     for (auto& call : f->outcomes)

@@ -13,7 +13,9 @@ namespace pawl::engine {
 // rest of the joining.
 void Loop::meet(JoinWorker& j) {
   next_worker_id_ = std::max(next_worker_id_, j.worker.value + 1);
-  open_->batch.meta.emplace_back("next_worker", str(next_worker_id_));
+  if (!PAWL_MUTANT(worker_number_dropped)) {
+    open_->batch.meta.emplace_back("next_worker", str(next_worker_id_));
+  }
   auto [at, fresh] = workers_.try_emplace(j.worker);
   if (!fresh) return;  // its joining was put off since
   at->second.info = std::move(j.info);

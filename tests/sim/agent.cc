@@ -17,7 +17,13 @@ Agent::Agent(Stage& stage, Net& net, Node& node, std::uint32_t number, core::Wor
 
 void Agent::begin() {
   greet();
-  stage_.after(Duration{static_cast<std::int64_t>(random_.below(1'000'000))}, [this] { tick(); });
+  tick_in(Duration{static_cast<std::int64_t>(random_.below(1'000'000))});
+}
+
+void Agent::tick_in(Duration wait) {
+  stage_.after(wait, [this, ticking = ticking_] {
+    if (ticking == ticking_) tick();
+  });
 }
 
 bool Agent::hears(std::function<void()> again) {
@@ -44,7 +50,7 @@ void Agent::tick() {
       up_.resend(stage_.now(), [&](const auto& item) { send_up(item); });
     }
   }
-  stage_.after(next, [this] { tick(); });
+  tick_in(next);
 }
 
 // No sign of its node for too long: what runs here must end before the node gives it to others.
@@ -189,6 +195,10 @@ void Agent::crash() {
   drop_all(Execution::End::crashed, frozen() ? frozen_at_ : stage_.at());
   evidence_.clear();
   ++life_;
+  if (frozen()) {  // its next tick was put off until the end of that
+    ++ticking_;
+    tick_in(kTick);
+  }
   down_now_ = true;
   state_ = State::away;
   session_ = {};

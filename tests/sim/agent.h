@@ -71,6 +71,7 @@ class Agent {
   bool hears(std::function<void()> again);
   void thaw();
   void tick();
+  void tick_in(Duration wait);
   void greet();
   void come_back(Duration away, std::uint32_t life);
   void say_hello();
@@ -105,6 +106,7 @@ class Agent {
   std::uint32_t life_ = 1;
   State state_ = State::away;
   bool down_now_ = false;      // its process does not run
+  std::uint64_t ticking_ = 0;  // which chain of ticks goes on
   std::uint64_t absence_ = 0;  // which end of a restart or leave is awaited
   Duration frozen_until_{0};
   At frozen_at_;

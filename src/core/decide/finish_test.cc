@@ -108,6 +108,37 @@ finally: {tidy: {action: train, with: {state: "${{ tasks.a.state }}"}}}
   EXPECT_EQ(r.held("tidy").with.dump(), R"({"state":"failed"})");
 }
 
+TEST(Finally, IsToldHowTheTasksEnded) {
+  auto told = [](bool fail, bool cancel) {
+    TestRun r(R"(
+tasks:
+  a: {action: noop}
+  b: {action: noop, allow_failure: true}
+finally:
+  tidy:
+    action: noop
+    with: {f: "${{ failure() }}", s: "${{ success() }}", n: "${{ none_failed() }}",
+           a: "${{ always() }}"}
+)");
+    r.start();
+    r.claim();
+    r.fail("b");
+    if (cancel) {
+      EXPECT_TRUE(r.cancel().ok());
+      r.stopped("a");
+    } else if (fail) {
+      r.fail("a");
+    } else {
+      r.complete("a");
+    }
+    r.claim();
+    return r.held("tidy").with.dump();
+  };
+  EXPECT_EQ(told(false, false), R"({"f":false,"s":true,"n":true,"a":true})");
+  EXPECT_EQ(told(true, false), R"({"f":true,"s":false,"n":false,"a":true})");
+  EXPECT_EQ(told(false, true), R"({"f":false,"s":false,"n":false,"a":true})");
+}
+
 TEST(Outputs, OfTheRunAndItsVerdict) {
   const char* text = R"(
 tasks: {a: {action: noop}}

@@ -1,6 +1,7 @@
 // retry: what failed runs again. recover: a chosen task and everything after it runs again, also of
 // a completed run (then as a new run). Earlier outputs are reused; parameters may be edited.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/mutant.h"
@@ -76,18 +77,21 @@ std::vector<TaskId> ended_badly(const Run& run) {
   return found;
 }
 
-// What must run again for `t` to: itself, or the group around it, where the group ended before any
-// member began (its condition could not be evaluated) and `t` was skipped for that.
-TaskId cause_of(const Run& run, TaskId t) {
-  while (!run.is_child(t) && run.rows[t].state == TaskState::skipped && ended_badly(run, t)) {
-    const TaskId group = run.parent_of(t);
-    const auto needs = run.workflow().needs(t);
-    const bool by_need = std::any_of(needs.begin(), needs.end(),
-                                     [&](TaskId need) { return ended_badly(run, need); });
-    if (group == kNoTask || by_need || !ended_badly(run, group)) break;
-    t = group;
+// What runs again where `t` is to: it, and all after it. A group or fan-out around it that ended
+// before it began (its needs or its condition did not let it) has to begin first, or `t` would run
+// without either; with it run its members, save what completed there at an earlier time.
+std::vector<TaskId> again_from(const Decider& d, const Run& run, TaskId t, bool with_completed) {
+  auto tasks = d.downstream({t}, with_completed);
+  TaskId unbegun = kNoTask;
+  for (TaskId g = run.parent_of(t); g != kNoTask; g = run.parent_of(g)) {
+    if (is_final(run.rows[g].state) && run.rows[g].started == kNoTime) unbegun = g;
   }
-  return t;
+  if (unbegun == kNoTask || PAWL_MUTANT(unbegun_group_left)) return tasks;
+  auto with_it = d.downstream({unbegun}, false);
+  std::vector<TaskId> all;
+  std::set_union(tasks.begin(), tasks.end(), with_it.begin(), with_it.end(),
+                 std::back_inserter(all));
+  return all;
 }
 
 Status reopen_run(Decider& d, const std::vector<TaskId>& tasks, const Json& set,
@@ -124,7 +128,8 @@ Status decide(Run& run, const Retry& c, Context& ctx) {
     return {Errc::conflict,
             str("run ", run.id.value, " is at its finally tasks; wait for its end, then retry it")};
   }
-  std::vector<TaskId> from;
+  Decider d(run, ctx);
+  std::vector<TaskId> tasks;
   if (!c.task.empty()) {
     TaskId t = TRY(find_task(run, c.task));
     if (!ended_badly(run, t)) {
@@ -133,17 +138,16 @@ Status decide(Run& run, const Retry& c, Context& ctx) {
                   ": only what failed, was cancelled or "
                   "was skipped because of that can be retried")};
     }
-    from.push_back(cause_of(run, t));
+    tasks = again_from(d, run, t, false);
   } else {
-    from = ended_badly(run);
+    auto from = ended_badly(run);
+    tasks = d.downstream(from, false);
     if (from.empty() && !is_final(run.state)) {
       return {Errc::conflict, str("run ", run.id.value, " is ", to_string(run.state),
                                   " and none of its tasks has failed")};
     }
   }
-  Decider d(run, ctx);
-  return reopen_run(d, d.downstream(from, false), c.set,
-                    c.by.empty() ? std::string("retry") : str("retry by ", c.by));
+  return reopen_run(d, tasks, c.set, c.by.empty() ? std::string("retry") : str("retry by ", c.by));
 }
 
 Status decide(Run& run, const Recover& c, Context& ctx) {
@@ -157,9 +161,9 @@ Status decide(Run& run, const Recover& c, Context& ctx) {
                                 "cancel ",
                                 run.id.value)};
   }
-  TaskId t = cause_of(run, TRY(find_task(run, c.from)));
+  TaskId t = TRY(find_task(run, c.from));
   Decider d(run, ctx);
-  return reopen_run(d, d.downstream({t}, true), c.set, str("recover from ", c.from));
+  return reopen_run(d, again_from(d, run, t, true), c.set, str("recover from ", c.from));
 }
 
 Result<Run> recover_as_new(Run run, const Recover& c, RunId id, const Json& inputs, Context& ctx) {
@@ -191,7 +195,7 @@ Result<Run> recover_as_new(Run run, const Recover& c, RunId id, const Json& inpu
   Decider d(run, ctx);
   d.event(EventKind::submitted, kNoTask,
           str(run.name, " (recovered from run ", old.value, " at ", c.from, ")"));
-  auto tasks = d.downstream({from}, true);
+  auto tasks = again_from(d, run, from, true);
   // Beside what was chosen, of a run that did not complete: what ended badly, as in a retry. What
   // completed there is kept.
   if (!completed) {
