@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A whole worker in Python's standard library: it runs the `shell` tasks of a Pawl server.
 
-    worker.py http://127.0.0.1:7300 [SLOTS [QUEUE...]]        the token comes in $PAWL_TOKEN
+    worker.py http://127.0.0.1:7070 [SLOTS [QUEUE...]]        the token comes in $PAWL_TOKEN
 
 docs/reference/worker-protocol.md says what each call means. A call that gets no answer is sent
 again as it was, so a server that is started again meanwhile costs nothing.

@@ -1,5 +1,7 @@
 #include "cli/commands.h"
 
+#include "cli/commands_serving.h"
+
 namespace pawl::cli {
 
 namespace {
@@ -120,7 +122,7 @@ CommandSpec worker_command() {
       .flags = {{.name = "server",
                  .kind = FlagKind::text,
                  .value = "URL",
-                 .help = "the server, such as http://10.0.0.5:7300",
+                 .help = "the server, such as http://10.0.0.5:7070",
                  .common = true,
                  .required = true},
                 {.name = "queue",
@@ -149,9 +151,9 @@ CommandSpec worker_command() {
                  .value = "DURATION",
                  .help = "how long what runs may go on once told to stop",
                  .fallback = "60s"}},
-      .examples = {{"pawl worker --server http://10.0.0.5:7300 --token-file token",
+      .examples = {{"pawl worker --server http://10.0.0.5:7070 --token-file token",
                     "every queue, two tasks a processor"},
-                   {"pawl worker --server http://localhost:7300 --queue gpu --slots 2",
+                   {"pawl worker --server http://localhost:7070 --queue gpu --slots 2",
                     "two tasks at once, of one queue"}},
       .details =
           "Its data (--data, default ./.pawl-worker) is a directory of its own: the same "
@@ -522,7 +524,7 @@ CommandTable make_table() {
       .flags = global_flags(),
       .topics = topics(),
   };
-  for (auto* group : {running, looking, steering, gates, care}) {
+  for (auto* group : {running, looking, steering, gates, serving_commands, care}) {
     for (auto& command : group())
       table.commands.push_back(std::move(command));
   }

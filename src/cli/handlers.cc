@@ -14,7 +14,8 @@ const std::vector<HandlerRow>& engine_handlers() {
       {"retry", entry<run_retry>},       {"recover", entry<run_recover>},
       {"approve", entry<run_approve>},   {"reject", entry<run_reject>},
       {"doctor", entry<run_doctor>},     {"schema", entry<run_schema>},
-      {"worker", entry<run_worker>},
+      {"serve", entry<run_serve>},       {"up", entry<run_up>},
+      {"token", entry<run_token>},       {"worker", entry<run_worker>},
   };
   return rows;
 }

@@ -8,11 +8,13 @@
 #include <charconv>
 #include <thread>
 
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/secrets.h"
 #include "core/run_json.h"
 #include "engine/run_io.h"
+#include "server/worker_session.h"
 #include "store/sqlite/sqlite_store.h"
 #include "worker/orphans.h"
 #include "worker/run_dirs.h"
@@ -111,12 +113,18 @@ Session::~Session() {
 
 bool Session::owns() const { return owned_ != nullptr; }
 
+server::Methods& Session::methods() {
+  PAWL_ASSERT(owned_);
+  return *owned_->methods;
+}
+
 Result<std::unique_ptr<Session>> Session::open(const Ask& ask, Access access) {
   std::unique_ptr<Session> session(new Session());
   session->directory_ = data_directory(ask);
   const auto& directory = session->directory_;
   set_log({.level = ask.args.on("verbose") ? LogLevel::debug : LogLevel::error});
-  if (access != Access::carry) TRY(look_for(directory));
+  const bool makes = access == Access::carry || access == Access::serve;
+  if (!makes) TRY(look_for(directory));
   for (int waited = 0;; waited += kAgainMs) {
     auto client = server::ControlClient::connect(directory);
     if (client.ok()) {
@@ -167,6 +175,12 @@ Status Session::own(const Ask& ask, Access access) {
   options.resources = TRY(resources(ask));
   options.secret = [directory = directory_, environment = ask.io.environment()](
                        std::string_view name) { return find_secret(directory, name, environment); };
+  if (file_exists(str(directory_, '/', kRemoteWorkers))) {
+    options.reunion = server::WorkerSession::Terms{}.lease;
+    if (ask.takes("worker-lease")) {
+      options.reunion = ask.args.duration("worker-lease").value_or(options.reunion);
+    }
+  }
   owned->engine = TRY(engine::Engine::open(std::move(options)));
   owned->methods = std::unique_ptr<server::Methods>(
       new server::Methods{*owned->engine, *owned->store, system_clock(), Json::object()});
@@ -187,7 +201,7 @@ Status Session::own(const Ask& ask, Access access) {
     owned->worker = TRY(worker::Worker::start(*owned->engine, owned->registry, std::move(w)));
     owned->identity = worker::store_identity(directory_);
   }
-  if (access == Access::carry) {
+  if (access == Access::carry || access == Access::serve) {
     owned->control = TRY(server::ControlServer::open(directory_, *owned->methods));
     auto known = [store = owned->store.get()](RunId run) -> Result<bool> {
       return TRY(store->find_run(run)).has_value();
@@ -325,9 +339,9 @@ Result<Json> Session::await_end(RunId run, Duration patience) {
   return owned_->methods->brief(run);
 }
 
-void Session::drain(bool leave_running) {
+void Session::drain(bool leave_running, Duration grace) {
   if (!owned_ || !owned_->worker) return;
-  if (!leave_running) owned_->worker->drain(Duration{0});
+  if (!leave_running) owned_->worker->drain(grace);
   owned_->worker.reset();
 }
 

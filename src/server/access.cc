@@ -104,7 +104,8 @@ void Access::refresh() {
 Caller Access::identify(const HttpRequest& head) {
   std::lock_guard lock(mutex_);
   refresh();
-  if (readable_ && loopback_ && tokens_.empty()) return {"local", Role::admin, {}};
+  if (readable_ && loopback_ && !options_.require_token && tokens_.empty())
+    return {"local", Role::admin, {}};
   const auto* field = head.header("authorization");
   constexpr std::string_view kScheme = "bearer ";
   if (!field || lower(std::string_view(*field).substr(0, kScheme.size())) != kScheme) return {};

@@ -26,6 +26,7 @@ class Access final : public Doorkeeper {
     std::string directory;
     std::string address;             // that is listened on
     std::vector<std::string> hosts;  // further names of this server
+    bool require_token = false;      // also on a loopback address
     const Clock* clock = nullptr;    // null: the machine's
   };
   explicit Access(Options options);

@@ -32,7 +32,7 @@ class AccessTest : public testing::Test {
     return create_token(dir.path(), t, clock.now()).value();
   }
   Access access(const std::string& address = "127.0.0.1", std::vector<std::string> hosts = {}) {
-    return Access({dir.path(), address, std::move(hosts), &clock});
+    return Access({dir.path(), address, std::move(hosts), false, &clock});
   }
   TempDir dir;
   ManualClock clock;
@@ -55,6 +55,11 @@ TEST_F(AccessTest, ALoopbackServerWithoutTokensIsOpenAndOneWithTokensIsNot) {
 TEST_F(AccessTest, AServerOnTheNetworkIsNeverOpen) {
   for (const char* address : {"0.0.0.0", "192.168.1.7", "::"})
     EXPECT_EQ(access(address).identify(with_token("")).role, Role::anyone) << address;
+}
+
+TEST_F(AccessTest, ATokenCanBeRequiredOnALoopbackAddressToo) {
+  Access door({dir.path(), "127.0.0.1", {}, true, &clock});
+  EXPECT_EQ(door.identify(with_token("")).role, Role::anyone);
 }
 
 TEST_F(AccessTest, AFileThatCannotBeReadLetsNobodyIn) {

@@ -37,7 +37,11 @@ ApiBed::ApiBed(const std::function<void(Router&)>& prepare) {
   options.store = store.get();
   engine = std::move(engine::Engine::open(std::move(options)).value());
   methods.reset(new Methods{*engine, *store, system_clock(), Json::object()});
-  access = std::make_unique<Access>(Access::Options{tokens().dir.path(), "127.0.0.1", {}, nullptr});
+  WorkerGateway::Options workers;
+  workers.port = engine.get();
+  gateway = std::make_unique<WorkerGateway>(std::move(workers));
+  access = std::make_unique<Access>(
+      Access::Options{tokens().dir.path(), "127.0.0.1", {}, false, nullptr});
   router.reset(new Router({.doorkeeper = access.get(), .threads = 4}));
   api.reset(new Api{*engine,
                     *store,
@@ -49,6 +53,7 @@ ApiBed::ApiBed(const std::function<void(Router&)>& prepare) {
                     {},
                     {}});
   add_api_routes(*router, *api);
+  add_worker_routes(*router, *gateway);
   if (prepare) prepare(*router);
   server = std::move(HttpServer::open({}, *router).value());
   api->connections = [this] { return server->statistics(); };
@@ -59,6 +64,7 @@ ApiBed::ApiBed(const std::function<void(Router&)>& prepare) {
 ApiBed::~ApiBed() {
   server.reset();
   router.reset();
+  gateway.reset();
   engine->stop();
 }
 

@@ -76,7 +76,7 @@ class PlainStream final : public HttpStream {
 Result<ServerAddress> parse_server(std::string_view url) {
   const auto bad = [&](std::string_view why) {
     return Error{Errc::usage, str("the server's address '", url, "': ", why,
-                                  "; expected one such as http://10.0.0.5:7300")};
+                                  "; expected one such as http://10.0.0.5:7070")};
   };
   if (url.starts_with("https://")) {
     return bad("this worker speaks no TLS yet; let a tunnel (ssh -L, or a proxy) carry it");

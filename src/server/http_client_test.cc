@@ -73,10 +73,10 @@ HttpClient::Options to(std::uint16_t port) {
 Mono soon() { return system_clock().mono() + std::chrono::seconds(20); }
 
 TEST(ServerAddress, IsReadAsPeopleWriteIt) {
-  auto a = parse_server("http://10.0.0.5:7300");
+  auto a = parse_server("http://10.0.0.5:7070");
   ASSERT_TRUE(a.ok());
   EXPECT_EQ(a->host, "10.0.0.5");
-  EXPECT_EQ(a->port, 7300);
+  EXPECT_EQ(a->port, 7070);
   EXPECT_EQ(a->prefix, "");
   a = parse_server("http://[::1]:80/pawl/");
   ASSERT_TRUE(a.ok());
@@ -87,7 +87,7 @@ TEST(ServerAddress, IsReadAsPeopleWriteIt) {
   EXPECT_THAT(parse_server("https://host").error().message, HasSubstr("TLS"));
   EXPECT_THAT(parse_server("http://me:secret@host").error().message, HasSubstr("--token-file"));
   for (const char* bad :
-       {"", "host:7300", "ftp://x", "http://", "http://:80", "http://x:0", "http://x:70000",
+       {"", "host:7070", "ftp://x", "http://", "http://:80", "http://x:0", "http://x:70000",
         "http://x:8o", "http://[::1", "http://a b", "http://x/\r\nA: b", "http://x?y"}) {
     EXPECT_FALSE(parse_server(bad).ok()) << bad;
   }

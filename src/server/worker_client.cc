@@ -144,18 +144,14 @@ void WorkerClient::say(const std::string& line) const {
   if (options_.note) options_.note(line);
 }
 
-void WorkerClient::unreachable(const std::string& why) {
-  away_ = true;
+void WorkerClient::unreachable(const std::string& why, bool refuses) {
   ++failures_;
-  if (!std::exchange(away_said_, true)) {
-    say(str("the server is away (", why, "); going on, and trying again until it is back"));
-  }
+  if (std::exchange(away_said_, true)) return;
+  say(str(refuses ? "the server does not take this worker (" : "the server is away (", why,
+          "); going on, and trying again until it ", refuses ? "does" : "is back"));
 }
 
-void WorkerClient::reachable() {
-  away_ = false;
-  failures_ = 0;
-}
+void WorkerClient::reachable() { failures_ = 0; }
 
 // REQUIRES: the lock is not held.
 void WorkerClient::pause() {
@@ -203,7 +199,7 @@ WorkerClient::Reply WorkerClient::judge(const Result<HttpAnswer>& answer, Json& 
     body = Json(why);
     return Reply::refused;
   }
-  unreachable(why);
+  unreachable(why, status == 401);
   return Reply::again;
 }
 
@@ -290,7 +286,7 @@ void WorkerClient::enrol() {
       const auto why = json.is_string()             ? json.as_string()
                        : json["detail"].is_string() ? json["detail"].as_string()
                                                     : str("status ", answer->status);
-      unreachable(str("it does not take this worker: ", why));
+      unreachable(why, true);
     }
   }
   pause();

@@ -98,7 +98,7 @@ class WorkerClient final : public core::WorkerPort {
   void forget(const core::Fence& fence);
   void bound_logs();
   void say(const std::string& line) const;
-  void unreachable(const std::string& why);
+  void unreachable(const std::string& why, bool refuses = false);
   void reachable();
   void say_goodbye(std::unique_lock<std::mutex>& lock);
 
@@ -126,7 +126,7 @@ class WorkerClient final : public core::WorkerPort {
   std::optional<Flight> log_flight_, report_flight_;
   bool one_by_one_ = false;  // the last call was refused for what was in it
   Mono said_{};              // the last call that was answered
-  bool away_ = false, away_said_ = false;
+  bool away_said_ = false;
   std::uint32_t failures_ = 0;
   bool lines_dropped_ = false;
   Mono leave_by_{};

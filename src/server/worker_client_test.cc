@@ -300,7 +300,7 @@ TEST_F(WorkerClientTest, AReportThatNoServerTakesFailsItsTaskAndStopsNothingElse
 TEST_F(WorkerClientTest, ATokenThatIsNotTakenIsSaid) {
   server.start();
   join(1, "viewer");
-  EXPECT_TRUE(says("it does not take this worker"));
+  EXPECT_TRUE(says("does not take this worker"));
 }
 
 TEST_F(WorkerClientTest, AfterADrainNothingMoreComes) {

@@ -44,6 +44,9 @@ _pawl() {
         'recover:run again from a task on, reusing all before it'
         'approve:open a gate'
         'reject:close a gate; the run ends as rejected'
+        'up:server and a local worker in one process'
+        'serve:the server alone; workers elsewhere do the work'
+        'token:make, list and remove tokens of the API'
         'emit:report progress, metrics, warnings from a task'\''s script'
         'doctor:look for what would keep runs from working here'
         'schema:print the JSON Schema of workflow files'
@@ -128,7 +131,7 @@ _pawl() {
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
         ':file:_files' ;;
         worker) _arguments \
-        '--server=[the server, such as http\://10.0.0.5\:7300]:url:' \
+        '--server=[the server, such as http\://10.0.0.5\:7070]:url:' \
         '*--queue=[a queue to serve (default\: every queue)]:name:' \
         '--slots=[tasks at once (default\: two a processor, at least 4)]:n:' \
         '*--label=[what this machine is, for people and lists]:name=value:' \
@@ -320,6 +323,54 @@ _pawl() {
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
         ':run:_pawl_runs' \
         '::task: ' ;;
+        up) _arguments \
+        '--listen=[where to listen; port 0 takes any]:addr\:port:' \
+        '*--host=[another name that clients call this server by]:name:' \
+        '--worker-lease=[a worker elsewhere that is silent so long is lost]:time:' \
+        '--require-token[ask for a token on a loopback address, too]' \
+        '--log-json[what the server itself says, as JSON lines on stderr]' \
+        '--slots=[tasks at once (default\: two a processor, at least 4)]:n:' \
+        '*--resource=[what this machine has, such as gpu=2]:name=n:' \
+        '--grace=[how long tasks may go on when it stops; then they are stopped, and run again at the next start]:time:' \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' ;;
+        serve) _arguments \
+        '--listen=[where to listen; port 0 takes any]:addr\:port:' \
+        '*--host=[another name that clients call this server by]:name:' \
+        '--worker-lease=[a worker elsewhere that is silent so long is lost]:time:' \
+        '--require-token[ask for a token on a loopback address, too]' \
+        '--log-json[what the server itself says, as JSON lines on stderr]' \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' ;;
+        token) _arguments \
+        '--role=[what it allows (create)]:role:(viewer operator admin worker)' \
+        '*--queue=[a queue that the worker may serve (default\: every one)]:queue:' \
+        '--expires=[how long it is good for (default\: until it is removed)]:time:' \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
+        ':action:(create ls rm)' \
+        '::name: ' ;;
         emit) _arguments \
         '--unit=[what progress counts, such as epoch]:word:' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
@@ -376,7 +427,7 @@ _pawl() {
         '-v[also what Pawl itself does, on stderr]' \
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
-        '::topic:(run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject emit doctor schema completion help version exit-codes environment)' ;;
+        '::topic:(run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor schema completion help version exit-codes environment)' ;;
         version) _arguments \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
