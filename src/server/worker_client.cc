@@ -94,13 +94,26 @@ void WorkerClient::report(WorkerId, std::vector<Report> reports, std::uint32_t s
       carried_.erase(out.report.fence);
       out.receipt = std::exchange(out.report.receipt, true);
     } else if (reports_.size() >= kMostSigns && !out.report.has_checkpoint) {
-      continue;  // a sign of life for a server that is away
+      continue;  // a sign of life, for a server that is away for long
     }
+    if (out.report.has_checkpoint) forget_older_checkpoint(out.report);
     reports_.push_back(std::move(out));
   }
   free_ += slots;
   unsaid_slots_ += slots;
   changed_.notify_all();
+}
+
+// What was not sent yet of an attempt's checkpoints: only the last counts, and the best.
+void WorkerClient::forget_older_checkpoint(const Report& newer) {
+  const std::size_t out = report_flight_ ? report_flight_->count : 0;
+  for (std::size_t i = out; i < reports_.size(); ++i) {
+    auto& r = reports_[i].report;
+    if (!r.has_checkpoint || !(r.fence == newer.fence)) continue;
+    if (r.best_checkpoint && !newer.best_checkpoint) continue;
+    r.has_checkpoint = r.best_checkpoint = false;
+    r.checkpoint = std::string();
+  }
 }
 
 void WorkerClient::log(WorkerId, core::LogBatch lines) {

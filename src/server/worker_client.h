@@ -97,6 +97,7 @@ class WorkerClient final : public core::WorkerPort {
   core::Assignment* read_assignment(const Json& json, std::vector<core::Assignment>& into);
   void forget(const core::Fence& fence);
   void bound_logs();
+  void forget_older_checkpoint(const core::Report& newer);
   void say(const std::string& line) const;
   void unreachable(const std::string& why, bool refuses = false);
   void reachable();
