@@ -1,5 +1,8 @@
 #include "cli/commands.h"
 
+#include <algorithm>
+#include <array>
+
 #include "cli/commands_serving.h"
 
 namespace pawl::cli {
@@ -144,7 +147,7 @@ CommandSpec worker_command() {
                 {.name = "token-file",
                  .kind = FlagKind::text,
                  .value = "FILE",
-                 .help = "holds the token (default: $PAWL_TOKEN)",
+                 .help = "the file that holds its token (or $PAWL_TOKEN_FILE)",
                  .common = true},
                 {.name = "grace",
                  .kind = FlagKind::duration,
@@ -498,7 +501,8 @@ std::vector<Topic> topics() {
       {"environment", "the variables that Pawl reads and sets",
        "Read by every command:\n\n"
        "PAWL_DATA  the data directory, where --data is not given\n"
-       "PAWL_TOKEN  the token of `pawl worker`, where --token-file is not given\n"
+       "PAWL_SERVER  the server, where --server is not given\n"
+       "PAWL_TOKEN_FILE  the file with its token, where --token-file is not given\n"
        "NO_COLOR  no colour, where it is not empty\n"
        "CLICOLOR_FORCE  colour even in a pipe, where it is set and not 0\n"
        "TERM  dumb means no colour\n"
@@ -513,6 +517,11 @@ std::vector<Topic> topics() {
   };
 }
 
+// Commands that can ask a server instead of a data directory.
+constexpr std::array<std::string_view, 13> kOnServers = {
+    "run",    "wait",   "ls",    "show",    "logs",    "why",   "pause",
+    "resume", "cancel", "retry", "recover", "approve", "reject"};
+
 CommandTable make_table() {
   CommandTable table{
       .program = "pawl",
@@ -525,8 +534,13 @@ CommandTable make_table() {
       .topics = topics(),
   };
   for (auto* group : {running, looking, steering, gates, serving_commands, care}) {
-    for (auto& command : group())
+    for (auto& command : group()) {
+      if (std::find(kOnServers.begin(), kOnServers.end(), command.name) != kOnServers.end()) {
+        for (auto& flag : server_access_flags())
+          command.flags.push_back(flag);
+      }
       table.commands.push_back(std::move(command));
+    }
   }
   return table;
 }

@@ -6,6 +6,7 @@
 #include "cli/session.h"
 #include "cli/summary.h"
 #include "cli/table.h"
+#include "cli/views.h"
 #include "core/run_json.h"
 #include "engine/run_io.h"
 
@@ -129,8 +130,7 @@ Result<int> run_show(const Ask& ask) {
   const Term& term = ask.io.out_term();
   auto now = system_clock().now();
   auto state = text_of(shown["state"]);
-  auto text = str(head_of(shown, term, now), '\n', tasks_of(shown, term, now));
-  if (shown["outputs"].size() > 0) text += str("\noutputs\n", outputs_text(shown["outputs"], term));
+  auto text = run_page(shown, term, now);
   if (state == "failed") {
     auto end = TRY(end_text(*session, run, ask));
     text += str('\n', end.problem);
@@ -144,6 +144,12 @@ Result<int> run_show(const Ask& ask) {
   }
   ask.print(text);
   return 0;
+}
+
+std::string run_page(const Json& run, const Term& term, Time now) {
+  auto text = str(head_of(run, term, now), '\n', tasks_of(run, term, now));
+  if (run["outputs"].size() > 0) text += str("\noutputs\n", outputs_text(run["outputs"], term));
+  return text;
 }
 
 Result<int> run_history(const Ask& ask) {

@@ -28,17 +28,19 @@ std::string worker_directory(const Ask& ask) {
   return variable && *variable ? variable : "./.pawl-worker";
 }
 
+std::string setting(const Ask& ask, std::string_view flag, const char* variable) {
+  if (auto given = ask.args.text(flag)) return *given;
+  const char* value = ask.io.environment(variable);
+  return value ? value : "";
+}
+
 Result<std::string> token_of(const Ask& ask) {
-  std::string token;
-  if (auto file = ask.args.text("token-file")) {
-    token = std::string(trim(TRY(read_file(*file, 64u << 10))));
-  } else if (const char* variable = ask.io.environment("PAWL_TOKEN")) {
-    token = variable;
-  }
+  const auto file = setting(ask, "token-file", "PAWL_TOKEN_FILE");
+  if (file.empty()) return std::string();
+  auto token = std::string(trim(TRY(read_file(file, 64u << 10))));
   const auto fine = [](unsigned char c) { return c > ' ' && c < 0x7f; };
   if (!std::all_of(token.begin(), token.end(), fine)) {
-    return {Errc::usage,
-            "the token has an odd character in it; a token file holds the token alone"};
+    return {Errc::usage, str(file, " holds no token: one line is expected")};
   }
   return token;
 }
@@ -114,7 +116,8 @@ void drain(const Ask& ask, Signals& signals, worker::Worker& worker, server::Wor
 Result<int> run_worker(const Ask& ask) {
   const auto directory = worker_directory(ask);
   server::WorkerClient::Options o;
-  o.http.server = TRY(server::parse_server(ask.text("server")));
+  const auto url = setting(ask, "server", "PAWL_SERVER");
+  o.http.server = TRY(server::parse_server(url.empty() ? "http://127.0.0.1:7070" : url));
   o.http.token = TRY(token_of(ask));
   auto options = TRY(options_of(ask, directory));
   TRY(make_dirs(directory, 0700));

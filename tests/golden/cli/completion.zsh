@@ -47,6 +47,7 @@ _pawl() {
         'up:server and a local worker in one process'
         'serve:the server alone; workers elsewhere do the work'
         'token:make, list and remove tokens of the API'
+        'api:send one request to a server'\''s API'
         'emit:report progress, metrics, warnings from a task'\''s script'
         'doctor:look for what would keep runs from working here'
         'schema:print the JSON Schema of workflow files'
@@ -68,6 +69,8 @@ _pawl() {
         '*--resource=[what this machine has, such as gpu=2]:name=n:' \
         '--fail-on=[the mildest verdict that exits 4]:verdict:(warning fail)' \
         '--idempotency-key=[start at most one run for this key; later ones follow the first]:key:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -95,6 +98,8 @@ _pawl() {
         ':run:_pawl_runs' ;;
         wait) _arguments \
         '--fail-on=[the mildest verdict that exits 4]:verdict:(warning fail)' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -136,7 +141,7 @@ _pawl() {
         '--slots=[tasks at once (default\: two a processor, at least 4)]:n:' \
         '*--label=[what this machine is, for people and lists]:name=value:' \
         '--name=[what lists call it (default\: host and process)]:text:' \
-        '--token-file=[holds the token (default\: $PAWL_TOKEN)]:file:_files' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--grace=[how long what runs may go on once told to stop]:duration:' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
@@ -154,6 +159,8 @@ _pawl() {
         '*--label=[runs with this label]:name=value:' \
         '--since=[begun after a time (RFC 3339) or within a duration (2d)]:when:' \
         '--limit=[at most so many]:n:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -164,6 +171,8 @@ _pawl() {
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' ;;
         show) _arguments \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -180,6 +189,8 @@ _pawl() {
         '--tail=[the last N lines only]:n:' \
         '--attempt=[of this attempt (default\: the last)]:n:' \
         '--grep=[lines that hold this text, as it is written]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -192,6 +203,8 @@ _pawl() {
         ':run:_pawl_runs' \
         '::task: ' ;;
         why) _arguments \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -231,6 +244,8 @@ _pawl() {
         pause) _arguments \
         '--message=[why; kept in the run'\''s history]:text:' \
         '-m[why; kept in the run'\''s history]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -242,6 +257,8 @@ _pawl() {
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
         '*:run:_pawl_runs' ;;
         resume) _arguments \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -255,6 +272,8 @@ _pawl() {
         cancel) _arguments \
         '--message=[why; kept in the run'\''s history]:text:' \
         '-m[why; kept in the run'\''s history]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -268,6 +287,8 @@ _pawl() {
         retry) _arguments \
         '*--from=[this one only (default\: all that failed)]:task:' \
         '*--set=[a parameter of the task, from now on]:name=value:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -283,6 +304,8 @@ _pawl() {
         '*--set=[a parameter of the task, from now on]:name=value:' \
         '*--input=[an input; read as the type the workflow declares]:name=value:' \
         '*-i[an input; read as the type the workflow declares]:name=value:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -298,6 +321,8 @@ _pawl() {
         '-m[why; kept in the run'\''s history]:text:' \
         '*--input=[a field of the gate'\''s form]:name=value:' \
         '*-i[a field of the gate'\''s form]:name=value:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -312,6 +337,8 @@ _pawl() {
         reject) _arguments \
         '--message=[why; kept in the run'\''s history]:text:' \
         '-m[why; kept in the run'\''s history]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -371,6 +398,25 @@ _pawl() {
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
         ':action:(create ls rm)' \
         '::name: ' ;;
+        api) _arguments \
+        '--body=[what is sent; a .yaml file goes as YAML]:json|@file|-:' \
+        '-d[what is sent; a .yaml file goes as YAML]:json|@file|-:' \
+        '--type=[of the body, where it is another]:media-type:' \
+        '*--header=[a field of the request]:name=value:' \
+        '*-H[a field of the request]:name=value:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
+        ':method:(GET POST PUT DELETE HEAD)' \
+        ':path: ' ;;
         emit) _arguments \
         '--unit=[what progress counts, such as epoch]:word:' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
@@ -427,7 +473,7 @@ _pawl() {
         '-v[also what Pawl itself does, on stderr]' \
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
-        '::topic:(run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor schema completion help version exit-codes environment)' ;;
+        '::topic:(run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor schema completion help version exit-codes environment)' ;;
         version) _arguments \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
