@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A whole worker in Python's standard library: it runs the `shell` tasks of a Pawl server.
 
-    worker.py http://127.0.0.1:7070 [SLOTS [QUEUE...]]        the token comes in $PAWL_TOKEN
+    worker.py http://127.0.0.1:7070 [SLOTS [QUEUE...]]        its token is in $PAWL_TOKEN_FILE
 
 docs/reference/worker-protocol.md says what each call means. A call that gets no answer is sent
 again as it was, so a server that is started again meanwhile costs nothing.
@@ -21,6 +21,8 @@ import urllib.error
 import urllib.request
 
 SERVER, SLOTS, QUEUES = sys.argv[1], int((sys.argv[2:3] or ["2"])[0]), sys.argv[3:]
+TOKEN_FILE = os.environ.get("PAWL_TOKEN_FILE")
+TOKEN = open(TOKEN_FILE, encoding="ascii").read().strip() if TOKEN_FILE else ""
 KEY = secrets.token_hex(16)  # the same key is the same worker
 held = {}                    # fence -> Task, until the server says that its end is recorded
 said = queue.Queue()         # lines of output, as log batches, and reports
@@ -33,7 +35,7 @@ class Task:
 
 
 def call(method, path, body, headers=()):
-    headers = {"Authorization": "Bearer " + os.environ.get("PAWL_TOKEN", ""),
+    headers = {"Authorization": "Bearer " + TOKEN,
                "Content-Type": "application/json", **dict(headers)}
     while True:
         try:

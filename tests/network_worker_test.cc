@@ -38,7 +38,7 @@ outputs: {attempt: "${{ tasks.work.outputs.attempt }}"}
 
 struct NetworkWorker : testing::Test {
   Place place, first, second;  // the server's, and a machine for each worker
-  ServerChild server{place.file("data"), kLease};
+  ServeProcess server{place, "3s"};
   // Nobody ever writes to it: a read with a time limit is a pause that needs no process.
   LineReader hold{place.pipe("hold")};
 
@@ -46,9 +46,6 @@ struct NetworkWorker : testing::Test {
     std::vector<std::string> words = {"worker", "--server", server.url(), "--data",
                                       machine.file("w")};
     words.insert(words.end(), more.begin(), more.end());
-    // RoleDoor: the token is the role's name.
-    machine.write("token", "worker\n");
-    words.insert(words.end(), {"--token-file", machine.file("token")});
     return machine.start(words);
   }
   std::int64_t submit_one(const std::string& began) {
@@ -81,7 +78,8 @@ tasks:
   auto end = server.end_of(run);
   ASSERT_EQ(end["state"].as_string(), "completed") << end.dump();
   std::map<std::string, int> ran;
-  for (auto line : split(place.read("ran"), '\n'))
+  const auto text = place.read("ran");
+  for (auto line : split(text, '\n'))
     if (!line.empty()) ++ran[std::string(line)];
   EXPECT_EQ(ran.size(), 12u);
   for (const auto& [n, times] : ran)
@@ -93,7 +91,7 @@ tasks:
     EXPECT_THAT(out.err, HasSubstr("registered at 127.0.0.1:"));
     EXPECT_THAT(out.err, HasSubstr("the worker has left"));
   }
-  auto logs = place.pawl({"logs", str(run), "--data", place.file("data")});
+  auto logs = place.pawl({"logs", str(run), "--data", server.data()});
   EXPECT_THAT(logs.out, HasSubstr("part 11"));
 }
 
@@ -145,7 +143,7 @@ TEST_F(NetworkWorker, WhatEndsWhileTheServerIsDeadIsDeliveredAndNotRunAgain) {
   server.start();
   expect_done(server.end_of(run), 1);
   EXPECT_EQ(place.read("ended"), "1\n");
-  auto logs = place.pawl({"logs", str(run), "--data", place.file("data")});
+  auto logs = place.pawl({"logs", str(run), "--data", server.data()});
   EXPECT_THAT(logs.out, HasSubstr("line of 1"));
   a.signal(SIGTERM);
   b.signal(SIGTERM);
@@ -200,7 +198,12 @@ TEST_F(NetworkWorker, AServerThatIsNotThereIsSaidAndWaitedFor) {
 // Any language can be a worker: examples/worker.py is one, and is held to the same.
 TEST_F(NetworkWorker, TheExampleInPythonCarriesOutTasksAndOutlivesTheServer) {
   server.start();
-  auto python = place.start_other({"/usr/bin/env", "PAWL_TOKEN=worker", "python3",
+  // From the first token on, everybody needs one.
+  auto token =
+      place.pawl({"token", "create", "python", "--role", "worker", "--data", server.data()});
+  ASSERT_EQ(token.code, 0) << token.err;
+  auto file = place.write("token", token.out);
+  auto python = place.start_other({"/usr/bin/env", str("PAWL_TOKEN_FILE=", file), "python3",
                                    PAWL_SOURCE_DIR "/examples/worker.py", server.url(), "2"});
   ASSERT_TRUE(python.says("registered as worker"));
   LineReader began(place.pipe("began"));
@@ -214,18 +217,29 @@ TEST_F(NetworkWorker, TheExampleInPythonCarriesOutTasksAndOutlivesTheServer) {
   server.start();
   expect_done(server.end_of(run), 1);
   expect_done(server.end_of(other), 1);
-  auto logs = place.pawl({"logs", str(run), "--data", place.file("data")});
+  auto logs = place.pawl({"logs", str(run), "--data", server.data()});
   EXPECT_THAT(logs.out, HasSubstr("line of 1"));
   // A task that is cancelled is stopped; the slots are free again.
   place.sh("rm go");
   auto cancelled = submit_one(place.file("began"));
   ASSERT_EQ(began.next(), "1");
-  EXPECT_EQ(place.pawl({"cancel", str(cancelled), "--data", place.file("data")}).code, 0);
+  EXPECT_EQ(place.pawl({"cancel", str(cancelled), "--data", server.data()}).code, 0);
   EXPECT_EQ(server.end_of(cancelled)["state"].as_string(), "cancelled");
 }
 
+TEST_F(NetworkWorker, ATokenLetsItInAndIsNotShown) {
+  server.start();
+  auto token = place.pawl({"token", "create", "w", "--role", "worker", "--data", server.data()});
+  auto a = worker(first);
+  ASSERT_TRUE(a.says("does not take this worker"));
+  first.write("token", token.out);
+  auto b = worker(second, {"--token-file", first.file("token")});
+  ASSERT_TRUE(b.says("registered at"));
+  EXPECT_THAT(a.said() + b.said(), testing::Not(HasSubstr(std::string(trim(token.out)))));
+}
+
 TEST_F(NetworkWorker, WhatCannotBeIsRefusedAtOnce) {
-  EXPECT_EQ(place.pawl({"worker"}).code, 2);
+  EXPECT_EQ(place.pawl({"worker", "--server", "x"}).code, 2);
   auto tls = place.pawl({"worker", "--server", "https://x"});
   EXPECT_EQ(tls.code, 2);
   EXPECT_THAT(tls.err, HasSubstr("tunnel"));

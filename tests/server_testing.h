@@ -1,30 +1,25 @@
 #pragma once
-// A server with workers' routes in a process of its own, to be killed: engine on SQLite, gateway,
-// HTTP on loopback, and the control socket to ask it by. It is forked, not started: the tests'
-// program is the server.
-
-#include <sys/types.h>
+// `pawl serve` for tests of what talks to it: on a port that stays the same however often the
+// server is killed and started again, asked through its control socket.
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
-#include "base/clock.h"
-#include "base/json.h"
+#include "tests/pawl_testing.h"
 
 namespace pawl::e2e {
 
-class ServerChild {
+class ServeProcess {
  public:
-  ServerChild(std::string directory, Duration lease);
-  ~ServerChild();
-  ServerChild(const ServerChild&) = delete;
-  ServerChild& operator=(const ServerChild&) = delete;
+  // Its data is DATA of the place. `lease`: of workers, such as "3s".
+  ServeProcess(const Place& place, std::string lease);
 
-  // On the port it had before, if it had one. REQUIRES: no threads; it is not running.
-  void start();
-  void kill();  // -9
+  void start();  // REQUIRES: it is not running
+  void kill();   // -9
   std::string url() const;
+  std::string data() const { return place_.file("data"); }
 
   // Submits the text of a workflow; the run's number.
   std::int64_t submit(const std::string& text, Json inputs) const;
@@ -35,11 +30,10 @@ class ServerChild {
   Json end_of(std::int64_t run) const;
 
  private:
-  [[noreturn]] void serve(int say) const;
-  const std::string directory_;
-  const Duration lease_;
+  const Place& place_;
+  const std::string lease_;
   std::uint16_t port_ = 0;
-  pid_t pid_ = -1;
+  std::unique_ptr<Child> child_;
 };
 
 }  // namespace pawl::e2e

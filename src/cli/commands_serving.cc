@@ -17,6 +17,11 @@ std::vector<FlagSpec> server_flags() {
            .value = "NAME",
            .help = "another name that clients call this server by",
            .repeat = true},
+          {.name = "worker-lease",
+           .kind = FlagKind::duration,
+           .value = "TIME",
+           .help = "a worker elsewhere that is silent so long is lost",
+           .fallback = "30s"},
           {.name = "require-token", .help = "ask for a token on a loopback address, too"},
           {.name = "log-json", .help = "what the server itself says, as JSON lines on stderr"}};
 }

@@ -29,8 +29,8 @@ const std::vector<HandlerRow>& engine_handlers() {
       {"serve", entry<run_serve>},
       {"up", entry<run_up>},
       {"token", entry<run_token>},
-      {"api", entry<run_api>},
       {"worker", entry<run_worker>},
+      {"api", entry<run_api>},
       {"backup", entry<run_backup>},
       {"restore", entry<run_restore>},
   };

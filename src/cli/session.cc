@@ -8,11 +8,13 @@
 #include <charconv>
 #include <thread>
 
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/secrets.h"
 #include "core/run_json.h"
 #include "engine/run_io.h"
+#include "server/worker_session.h"
 #include "store/sqlite/sqlite_store.h"
 #include "worker/orphans.h"
 #include "worker/run_dirs.h"
@@ -173,6 +175,12 @@ Status Session::own(const Ask& ask, Access access) {
   options.resources = TRY(resources(ask));
   options.secret = [directory = directory_, environment = ask.io.environment()](
                        std::string_view name) { return find_secret(directory, name, environment); };
+  if (file_exists(str(directory_, '/', kRemoteWorkers))) {
+    options.reunion = server::WorkerSession::Terms{}.lease;
+    if (ask.takes("worker-lease")) {
+      options.reunion = ask.args.duration("worker-lease").value_or(options.reunion);
+    }
+  }
   owned->engine = TRY(engine::Engine::open(std::move(options)));
   owned->methods = std::unique_ptr<server::Methods>(
       new server::Methods{*owned->engine, *owned->store, system_clock(), Json::object()});

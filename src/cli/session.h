@@ -27,6 +27,10 @@ namespace pawl::cli {
 
 enum class Access : std::uint8_t { read, change, stop, carry, serve };
 
+// Is in the data directory once a worker on another machine was seen. Then what ran when the last
+// engine ended waits a lease for its worker to come back.
+inline constexpr const char* kRemoteWorkers = "remote-workers";
+
 // --data, else $PAWL_DATA, else ./.pawl.
 std::string data_directory(const Ask& ask);
 

@@ -37,6 +37,9 @@ ApiBed::ApiBed(const std::function<void(Router&)>& prepare) {
   options.store = store.get();
   engine = std::move(engine::Engine::open(std::move(options)).value());
   methods.reset(new Methods{*engine, *store, system_clock(), Json::object()});
+  WorkerGateway::Options workers;
+  workers.port = engine.get();
+  gateway = std::make_unique<WorkerGateway>(std::move(workers));
   access = std::make_unique<Access>(
       Access::Options{tokens().dir.path(), "127.0.0.1", {}, false, nullptr});
   router.reset(new Router({.doorkeeper = access.get(), .threads = 4}));
@@ -54,6 +57,7 @@ ApiBed::ApiBed(const std::function<void(Router&)>& prepare) {
                     stream.get(),
                     access.get()});
   add_api_routes(*router, *api);
+  add_worker_routes(*router, *gateway);
   if (prepare) prepare(*router);
   server = std::move(HttpServer::open({}, *router).value());
   api->connections = [this] { return server->statistics(); };
@@ -64,6 +68,7 @@ ApiBed::ApiBed(const std::function<void(Router&)>& prepare) {
 ApiBed::~ApiBed() {
   server.reset();
   router.reset();
+  gateway.reset();
   stream.reset();
   engine->stop();
 }

@@ -10,6 +10,7 @@
 #include "server/access.h"
 #include "server/api.h"
 #include "server/router_testing.h"
+#include "server/worker_routes.h"
 
 namespace pawl::server {
 
@@ -49,6 +50,7 @@ class ApiBed {
   std::unique_ptr<store::Store> store;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<Methods> methods;
+  std::unique_ptr<WorkerGateway> gateway;
   std::unique_ptr<Access> access;
   std::unique_ptr<StreamHub> stream;
   std::unique_ptr<Api> api;

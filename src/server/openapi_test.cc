@@ -154,6 +154,13 @@ AskHeaders stream_fields(const Operation& op) {
           {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}};
 }
 
+// Registers worker 1; its session.
+std::string session_of(ApiBed& bed, const Operation& op) {
+  if (op.path.find("{worker_id}") == std::string::npos) return "";
+  auto params = Json::object().set("key", "0123456789abcdef").set("name", "test");
+  return (*Json::parse(*bed.gateway->enrol(params, {})))["session"].as_string();
+}
+
 void bring_to(ApiBed& bed, const Operation& op) {
   if (op.id == "resume_run") {
     ASSERT_TRUE(bed.engine->pause(RunId{1}, "test").ok());
@@ -193,9 +200,11 @@ TEST(Openapi, EveryRouteAnswersEachPrincipalAsItsRoleSays) {
       const auto before = bed.store->find_run(RunId{1}).value()->header.version;
       const bool stream = op.json["x-stream"].is_bool();
       const auto target = str(target_of(op), stream_query(op));
-      const auto a = stream && allows(role, wanted)
-                         ? bed.ask_head(op.method, target, who, stream_fields(op))
-                         : bed.ask(op.method, target, who, body_of(op));
+      const auto session = session_of(bed, op);
+      const auto a =
+          stream && allows(role, wanted)
+              ? bed.ask_head(op.method, target, who, stream_fields(op))
+              : bed.ask(op.method, target, who, body_of(op), {{"Pawl-Session", session}});
       ++cases;
       if (allows(role, wanted)) {
         if (stream) {

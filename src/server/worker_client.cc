@@ -94,13 +94,26 @@ void WorkerClient::report(WorkerId, std::vector<Report> reports, std::uint32_t s
       carried_.erase(out.report.fence);
       out.receipt = std::exchange(out.report.receipt, true);
     } else if (reports_.size() >= kMostSigns && !out.report.has_checkpoint) {
-      continue;  // a sign of life for a server that is away
+      continue;  // a sign of life, for a server that is away for long
     }
+    if (out.report.has_checkpoint) forget_older_checkpoint(out.report);
     reports_.push_back(std::move(out));
   }
   free_ += slots;
   unsaid_slots_ += slots;
   changed_.notify_all();
+}
+
+// What was not sent yet of an attempt's checkpoints: only the last counts, and the best.
+void WorkerClient::forget_older_checkpoint(const Report& newer) {
+  const std::size_t out = report_flight_ ? report_flight_->count : 0;
+  for (std::size_t i = out; i < reports_.size(); ++i) {
+    auto& r = reports_[i].report;
+    if (!r.has_checkpoint || !(r.fence == newer.fence)) continue;
+    if (r.best_checkpoint && !newer.best_checkpoint) continue;
+    r.has_checkpoint = r.best_checkpoint = false;
+    r.checkpoint = std::string();
+  }
 }
 
 void WorkerClient::log(WorkerId, core::LogBatch lines) {
@@ -144,18 +157,14 @@ void WorkerClient::say(const std::string& line) const {
   if (options_.note) options_.note(line);
 }
 
-void WorkerClient::unreachable(const std::string& why) {
-  away_ = true;
+void WorkerClient::unreachable(const std::string& why, bool refuses) {
   ++failures_;
-  if (!std::exchange(away_said_, true)) {
-    say(str("the server is away (", why, "); going on, and trying again until it is back"));
-  }
+  if (std::exchange(away_said_, true)) return;
+  say(str(refuses ? "the server does not take this worker (" : "the server is away (", why,
+          "); going on, and trying again until it ", refuses ? "does" : "is back"));
 }
 
-void WorkerClient::reachable() {
-  away_ = false;
-  failures_ = 0;
-}
+void WorkerClient::reachable() { failures_ = 0; }
 
 // REQUIRES: the lock is not held.
 void WorkerClient::pause() {
@@ -203,7 +212,7 @@ WorkerClient::Reply WorkerClient::judge(const Result<HttpAnswer>& answer, Json& 
     body = Json(why);
     return Reply::refused;
   }
-  unreachable(why);
+  unreachable(why, status == 401);
   return Reply::again;
 }
 
@@ -290,7 +299,7 @@ void WorkerClient::enrol() {
       const auto why = json.is_string()             ? json.as_string()
                        : json["detail"].is_string() ? json["detail"].as_string()
                                                     : str("status ", answer->status);
-      unreachable(str("it does not take this worker: ", why));
+      unreachable(why, true);
     }
   }
   pause();

@@ -97,8 +97,9 @@ class WorkerClient final : public core::WorkerPort {
   core::Assignment* read_assignment(const Json& json, std::vector<core::Assignment>& into);
   void forget(const core::Fence& fence);
   void bound_logs();
+  void forget_older_checkpoint(const core::Report& newer);
   void say(const std::string& line) const;
-  void unreachable(const std::string& why);
+  void unreachable(const std::string& why, bool refuses = false);
   void reachable();
   void say_goodbye(std::unique_lock<std::mutex>& lock);
 
@@ -126,7 +127,7 @@ class WorkerClient final : public core::WorkerPort {
   std::optional<Flight> log_flight_, report_flight_;
   bool one_by_one_ = false;  // the last call was refused for what was in it
   Mono said_{};              // the last call that was answered
-  bool away_ = false, away_said_ = false;
+  bool away_said_ = false;
   std::uint32_t failures_ = 0;
   bool lines_dropped_ = false;
   Mono leave_by_{};

@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
 #include "base/fs_testing.h"
 #include "base/text.h"
 #include "engine/engine.h"
@@ -157,6 +161,34 @@ struct WorkerClientTest : testing::Test {
   }
 };
 
+// An engine that takes reports and forgets them.
+struct Deaf final : core::WorkerPort {
+  WorkerId join(core::WorkerInfo, std::shared_ptr<core::WorkerLink> l,
+                std::vector<Fence>) override {
+    std::lock_guard lock(mutex);
+    link = std::move(l);
+    changed.notify_all();
+    return WorkerId(99);
+  }
+  void offer(WorkerId, std::uint32_t) override {}
+  void report(WorkerId, std::vector<core::Report> r, std::uint32_t) override {
+    std::lock_guard lock(mutex);
+    reports.insert(reports.end(), r.begin(), r.end());
+    changed.notify_all();
+  }
+  void log(WorkerId, core::LogBatch) override {}
+  void leave(WorkerId) override {}
+  template <typename Enough>
+  bool wait(Enough enough) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, kLong, enough);
+  }
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::shared_ptr<core::WorkerLink> link;
+  std::vector<core::Report> reports;
+};
+
 constexpr const char* kOne = "  a: {action: noop}\n";
 
 TEST_F(WorkerClientTest, WorkComesIsReportedAndRecorded) {
@@ -228,24 +260,7 @@ TEST_F(WorkerClientTest, AFinalReportSurvivesAServerThatDiesBetweenItsAnswerAndI
   join(1);
   auto run = server.submit(kOne);
   const auto f = fence();
-  // A gateway whose engine forgets: as if it had been killed before its commit.
-  struct Deaf final : core::WorkerPort {
-    WorkerId join(core::WorkerInfo, std::shared_ptr<core::WorkerLink>,
-                  std::vector<Fence>) override {
-      return WorkerId(99);
-    }
-    void offer(WorkerId, std::uint32_t) override {}
-    void report(WorkerId, std::vector<core::Report> r, std::uint32_t) override {
-      std::lock_guard lock(mutex);
-      reports += r.size();
-      changed.notify_all();
-    }
-    void log(WorkerId, core::LogBatch) override {}
-    void leave(WorkerId) override {}
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::size_t reports = 0;
-  } deaf;
+  Deaf deaf;  // as if it had been killed before its commit
   server.stop();
   {
     WorkerGateway::Options g;
@@ -258,12 +273,53 @@ TEST_F(WorkerClientTest, AFinalReportSurvivesAServerThatDiesBetweenItsAnswerAndI
     auto http = HttpServer::open(h, router);
     ASSERT_TRUE(http.ok());
     report(f, core::ReportKind::completed);
-    std::unique_lock lock(deaf.mutex);
-    ASSERT_TRUE(deaf.changed.wait_for(lock, kLong, [&] { return deaf.reports == 1; }));
+    ASSERT_TRUE(deaf.wait([&] { return deaf.reports.size() == 1; }));
   }
   server.start();
   EXPECT_EQ(server.end_of(run), core::RunState::completed);
   EXPECT_EQ(server.attempts(run), 1u);
+}
+
+TEST_F(WorkerClientTest, OfCheckpointsThatWaitOnlyTheLastIsKept) {
+  Deaf deaf;
+  WorkerGateway::Options g;
+  g.port = &deaf;
+  WorkerGateway gateway(std::move(g));
+  Router router(Router::Options{&server.door, 2, 16, nullptr});
+  add_worker_routes(router, gateway);
+  auto http = HttpServer::open({}, router);
+  ASSERT_TRUE(http.ok());
+  server.port = (*http)->port();
+  join(1);
+  ASSERT_TRUE(deaf.wait([&] { return deaf.link != nullptr; }));
+  auto workflow = std::make_shared<core::Workflow>();
+  workflow->defs.emplace_back().action = "noop";
+  core::Assignment a;
+  a.fence = {RunId{1}, 0, 1, 1};
+  a.workflow = workflow;
+  a.def = &workflow->defs[0];
+  deaf.link->assign({a});
+  const auto f = fence();
+  http->reset();
+  ASSERT_TRUE(says("the server is away"));
+  for (int i = 0; i < 100; ++i) {
+    core::Report r;
+    r.fence = f;
+    r.has_checkpoint = true;
+    r.checkpoint = str(i);
+    client->report(id, {r}, 0);
+  }
+  HttpServer::Options same;
+  same.port = server.port;
+  http = HttpServer::open(same, router);
+  ASSERT_TRUE(http.ok());
+  const auto last = [&] { return !deaf.reports.empty() && deaf.reports.back().checkpoint == "99"; };
+  ASSERT_TRUE(deaf.wait(last));
+  const auto n = std::count_if(deaf.reports.begin(), deaf.reports.end(),
+                               [](const core::Report& r) { return r.has_checkpoint; });
+  EXPECT_LE(n, 2);  // one may have been on its way
+  client.reset();
+  http->reset();
 }
 
 TEST_F(WorkerClientTest, ACancelArrivesWhileTheWorkerIsFull) {
@@ -300,7 +356,7 @@ TEST_F(WorkerClientTest, AReportThatNoServerTakesFailsItsTaskAndStopsNothingElse
 TEST_F(WorkerClientTest, ATokenThatIsNotTakenIsSaid) {
   server.start();
   join(1, "viewer");
-  EXPECT_TRUE(says("it does not take this worker"));
+  EXPECT_TRUE(says("does not take this worker"));
 }
 
 TEST_F(WorkerClientTest, AfterADrainNothingMoreComes) {

@@ -20,6 +20,8 @@ constexpr std::int64_t kMostSlots = 1'000'000, kMostSeq = std::int64_t{1} << 53;
 
 double seconds(Duration d) { return static_cast<double>(d.count()) / 1e6; }
 
+Error stopping() { return {Errc::unavailable, "the server is being stopped"}; }
+
 Status check_words(std::string_view name, const std::vector<std::string>& words) {
   if (words.size() > kMostWords) {
     return {Errc::usage, str("\"", name, "\": more than ", kMostWords)};
@@ -67,10 +69,19 @@ WorkerGateway::WorkerGateway(Options options)
   if (options_.thread) thread_ = std::thread([this] { run(); });
 }
 
-WorkerGateway::~WorkerGateway() {
+WorkerGateway::~WorkerGateway() { close(); }
+
+void WorkerGateway::close() {
   bell_->stop();
   if (thread_.joinable()) thread_.join();
-  for (const auto& [id, session] : sessions_)
+  decltype(sessions_) all;
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    all.swap(sessions_);
+    by_key_.clear();
+  }
+  for (const auto& [id, session] : all)
     session->close();
 }
 
@@ -99,6 +110,8 @@ Result<std::string> WorkerGateway::enrol(const Json& params,
   const auto slots =
       static_cast<std::uint32_t>(TRY(integer_member(params, "slots", 0, 0, kMostSlots)));
   std::lock_guard lock(mutex_);
+  if (closed_) return stopping();
+  if (by_key_.empty() && options_.on_first) options_.on_first();
   auto secret = new_secret();
   auto known = by_key_.find(key);
   std::uint32_t id = known == by_key_.end() ? 0 : known->second;
@@ -132,6 +145,7 @@ Result<std::shared_ptr<WorkerSession>> WorkerGateway::find(const Who& who) const
   std::shared_ptr<WorkerSession> session;
   if (bad == std::errc{} && end == who.worker.data() + who.worker.size()) {
     std::lock_guard lock(mutex_);
+    if (closed_) return stopping();
     if (auto it = sessions_.find(id); it != sessions_.end()) session = it->second;
   }
   if (!session) {

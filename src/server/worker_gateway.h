@@ -33,11 +33,14 @@ class WorkerGateway {
     WorkerSession::Terms terms;
     Duration longest_wait = std::chrono::seconds(60);
     std::size_t most_workers = 10'000;
-    bool thread = true;  // else whoever owns it calls tick()
+    bool thread = true;              // else whoever owns it calls tick()
+    std::function<void()> on_first;  // the first worker registers; may be empty
   };
   explicit WorkerGateway(Options options);
-  // Whoever waits is answered `unavailable`. Workers do not leave the engine by that.
   ~WorkerGateway();
+  // From now on everybody is answered `unavailable`, whoever waits too: the server stops. Workers
+  // do not leave the engine by that.
+  void close();
   WorkerGateway(const WorkerGateway&) = delete;
   WorkerGateway& operator=(const WorkerGateway&) = delete;
 
@@ -80,6 +83,7 @@ class WorkerGateway {
   std::unordered_map<std::uint32_t, std::shared_ptr<WorkerSession>> sessions_;
   std::unordered_map<std::string, std::uint32_t> by_key_;
   Mono swept_{};
+  bool closed_ = false;
   std::thread thread_;
 };
 

@@ -23,7 +23,7 @@ WorkerGateway::Answer answer_to(const std::shared_ptr<Open>& open) {
 
 WorkerGateway::Who who(const Call& call) {
   const auto* session = call.request.header("pawl-session");
-  return {call.arg("id"), session ? std::string_view(*session) : std::string_view()};
+  return {call.arg("worker_id"), session ? std::string_view(*session) : std::string_view()};
 }
 
 Route call_route(std::string operation_id, std::string_view path, RouteHandler handler) {
@@ -56,28 +56,29 @@ void add_worker_routes(Router& router, WorkerGateway& gateway) {
       call_route("register_worker", "", answering([&gateway](Call& call) -> Result<HttpResponse> {
                    return json_text(TRY(gateway.enrol(call.body, call.caller.queues)));
                  })));
+  router.add(Role::worker, call_route("claim_tasks", "/{worker_id}/claim",
+                                      [&gateway](Call call, HttpReply reply) {
+                                        claim(gateway, std::move(call), std::move(reply));
+                                      }));
+  router.add(
+      Role::worker,
+      call_route("report_tasks", "/{worker_id}/reports", [&gateway](Call call, HttpReply reply) {
+        auto open = std::make_shared<Open>(Open{std::move(call), std::move(reply)});
+        gateway.report(who(open->call), open->call.body, answer_to(open));
+      }));
   router.add(Role::worker,
-             call_route("claim_tasks", "/{id}/claim", [&gateway](Call call, HttpReply reply) {
-               claim(gateway, std::move(call), std::move(reply));
-             }));
-  router.add(Role::worker,
-             call_route("report_tasks", "/{id}/reports", [&gateway](Call call, HttpReply reply) {
-               auto open = std::make_shared<Open>(Open{std::move(call), std::move(reply)});
-               gateway.report(who(open->call), open->call.body, answer_to(open));
-             }));
-  router.add(Role::worker,
-             call_route("append_logs", "/{id}/logs", [&gateway](Call call, HttpReply reply) {
+             call_route("append_logs", "/{worker_id}/logs", [&gateway](Call call, HttpReply reply) {
                auto open = std::make_shared<Open>(Open{std::move(call), std::move(reply)});
                gateway.log(who(open->call), open->call.body, answer_to(open));
              }));
   Route leave;
   leave.method = "DELETE";
-  leave.pattern = str(kBase, "/{id}");
+  leave.pattern = str(kBase, "/{worker_id}");
   leave.operation_id = "remove_worker";
   leave.blocks = false;
   leave.handler = answering([&gateway](Call& call) -> Result<HttpResponse> {
     TRY(gateway.leave(who(call)));
-    return HttpResponse{204, "", "", {}};
+    return json_response(Json::object().set("worker_id", call.arg("worker_id")));
   });
   router.add(Role::worker, std::move(leave));
   Route list;

@@ -13,8 +13,8 @@ inline constexpr const char* kSessionField = "Pawl-Session";
 // Of one call: what a worker sends in pieces that are smaller.
 inline constexpr std::size_t kWorkerBody = std::size_t{16} << 20;
 
-// POST /api/v1/workers, POST .../{id}/claim, /reports, /logs, DELETE .../{id} for workers, and
-// GET /api/v1/workers for people. The gateway outlives the router.
+// POST /api/v1/workers, POST .../{worker_id}/claim, /reports, /logs, DELETE .../{worker_id} for
+// workers, and GET /api/v1/workers for people. The gateway outlives the router.
 void add_worker_routes(Router& router, WorkerGateway& gateway);
 
 }  // namespace pawl::server

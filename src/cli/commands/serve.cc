@@ -5,14 +5,17 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
 
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/handlers.h"
 #include "cli/session.h"
 #include "cli/signals.h"
 #include "server/service.h"
+#include "server/worker_routes.h"
 
 namespace pawl::cli {
 namespace {
@@ -80,6 +83,19 @@ void drain(Session& session, Signals& signals, Duration grace) {
   watcher.join();
 }
 
+server::WorkerGateway::Options gateway_options(const Ask& ask, Session& session) {
+  server::WorkerGateway::Options o;
+  o.port = &session.methods().engine;
+  constexpr Duration kShortest = std::chrono::seconds(1);
+  o.terms.lease = std::max(ask.args.duration("worker-lease").value_or(o.terms.lease), kShortest);
+  o.on_first = [path = str(session.directory(), '/', kRemoteWorkers)] {
+    if (file_exists(path)) return;
+    if (auto s = write_file_atomic(path, "", 0600); !s.ok())
+      log_error("cannot note that workers come from elsewhere", {{"error", s.error().message}});
+  };
+  return o;
+}
+
 Result<int> run_server(const Ask& ask, Access access, std::string mode) {
   server::Service::Options options;
   options.directory = data_directory(ask);
@@ -98,10 +114,13 @@ Result<int> run_server(const Ask& ask, Access access, std::string mode) {
   if (!session->owns()) return owned_by_another(*session);
   set_log({.level = ask.args.on("verbose") ? LogLevel::debug : LogLevel::info,
            .json = ask.args.on("log-json")});
-  TRY(service->start(session->methods()));
+  server::WorkerGateway gateway(gateway_options(ask, *session));
+  TRY(service->start(session->methods(),
+                     [&](server::Router& router) { add_worker_routes(router, gateway); }));
   announce(ask, *service, options.directory);
   const int number = wait_for_end(signals, -1);
   log_info("stopping", {{"signal", number}});
+  gateway.close();  // claims that wait would hold the end up
   service->stop(system_clock().mono() + kAnswersGrace);
   if (access == Access::carry) {
     drain(*session, signals, ask.args.duration("grace").value_or(Duration{0}));

@@ -14,7 +14,7 @@ _pawl() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       =) ((i++)) ;;
-      "--data"|"--color"|"--timeout"|"--input"|"-i"|"--inputs"|"--name"|"--label"|"--progress"|"--slots"|"--resource"|"--fail-on"|"--idempotency-key"|"--server"|"--token-file"|"--queue"|"--grace"|"--state"|"--verdict"|"--workflow"|"--since"|"--limit"|"--tail"|"--attempt"|"--grep"|"--task"|"--format"|"-o"|"--message"|"-m"|"--from"|"--set"|"--listen"|"--host"|"--role"|"--expires"|"--body"|"-d"|"--type"|"--header"|"-H"|"--unit")
+      "--data"|"--color"|"--timeout"|"--input"|"-i"|"--inputs"|"--name"|"--label"|"--progress"|"--slots"|"--resource"|"--fail-on"|"--idempotency-key"|"--server"|"--token-file"|"--queue"|"--grace"|"--state"|"--verdict"|"--workflow"|"--since"|"--limit"|"--tail"|"--attempt"|"--grep"|"--task"|"--format"|"-o"|"--message"|"-m"|"--from"|"--set"|"--listen"|"--host"|"--worker-lease"|"--role"|"--expires"|"--body"|"-d"|"--type"|"--header"|"-H"|"--unit")
         [ "${COMP_WORDS[i+1]}" = = ] || ((i++)) ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((place++)); fi ;;
@@ -40,10 +40,7 @@ _pawl() {
     "watch --fail-on")
       mapfile -t COMPREPLY < <(compgen -W 'warning fail' -- "$word")
       return ;;
-    "watch --token-file")
-      mapfile -t COMPREPLY < <(compgen -f -- "$word")
-      return ;;
-    "watch --slots"|"watch --resource"|"watch --server") return ;;
+    "watch --slots"|"watch --resource") return ;;
     "wait --fail-on")
       mapfile -t COMPREPLY < <(compgen -W 'warning fail' -- "$word")
       return ;;
@@ -81,10 +78,7 @@ _pawl() {
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
     "why --server") return ;;
-    "history --token-file")
-      mapfile -t COMPREPLY < <(compgen -f -- "$word")
-      return ;;
-    "history --task"|"history --server") return ;;
+    "history --task") return ;;
     "graph --format"|"graph -o")
       mapfile -t COMPREPLY < <(compgen -W 'tree dot mermaid' -- "$word")
       return ;;
@@ -116,8 +110,8 @@ _pawl() {
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
     "reject --message"|"reject -m"|"reject --server") return ;;
-    "up --listen"|"up --host"|"up --slots"|"up --resource"|"up --grace") return ;;
-    "serve --listen"|"serve --host") return ;;
+    "up --listen"|"up --host"|"up --worker-lease"|"up --slots"|"up --resource"|"up --grace") return ;;
+    "serve --listen"|"serve --host"|"serve --worker-lease") return ;;
     "token --role")
       mapfile -t COMPREPLY < <(compgen -W 'viewer operator admin worker' -- "$word")
       return ;;
@@ -138,14 +132,14 @@ _pawl() {
     "--timeout") return ;;
   esac
   if [ -z "$command" ]; then
-    mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor backup restore schema completion help version --data --json --color --quiet -q --verbose -v --no-input --timeout --help --version' -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor schema completion help version --data --json --color --quiet -q --verbose -v --no-input --timeout --help --version' -- "$word")
     return
   fi
   case $word in -*)
     local flags=''
     case $command in
       run) flags='--input -i --inputs --name --label --progress --slots --resource --fail-on --idempotency-key --server --token-file' ;;
-      watch) flags='--progress --slots --resource --fail-on --server --token-file' ;;
+      watch) flags='--progress --slots --resource --fail-on' ;;
       wait) flags='--fail-on --server --token-file' ;;
       plan) flags='--input -i --inputs' ;;
       worker) flags='--server --queue --slots --label --name --token-file --grace' ;;
@@ -153,7 +147,7 @@ _pawl() {
       show) flags='--server --token-file' ;;
       logs) flags='--follow -f --tail --attempt --grep --server --token-file' ;;
       why) flags='--server --token-file' ;;
-      history) flags='--task --server --token-file' ;;
+      history) flags='--task' ;;
       graph) flags='--format -o' ;;
       pause) flags='--message -m --server --token-file' ;;
       resume) flags='--server --token-file' ;;
@@ -162,8 +156,8 @@ _pawl() {
       recover) flags='--from --set --input -i --server --token-file' ;;
       approve) flags='--message -m --input -i --server --token-file' ;;
       reject) flags='--message -m --server --token-file' ;;
-      up) flags='--listen --host --require-token --log-json --slots --resource --grace' ;;
-      serve) flags='--listen --host --require-token --log-json' ;;
+      up) flags='--listen --host --worker-lease --require-token --log-json --slots --resource --grace' ;;
+      serve) flags='--listen --host --worker-lease --require-token --log-json' ;;
       token) flags='--role --queue --expires' ;;
       api) flags='--body -d --type --header -H --server --token-file' ;;
       emit) flags='--unit' ;;
@@ -193,11 +187,9 @@ _pawl() {
     token) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'create ls rm' -- "$word") ;;
     api) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'GET POST PUT DELETE HEAD' -- "$word") ;;
     emit) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'progress metric warning failure-class checkpoint' -- "$word") ;;
-    backup) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-    restore) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     schema) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'workflow' -- "$word") ;;
     completion) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$word") ;;
-    help) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor backup restore schema completion help version exit-codes environment' -- "$word") ;;
+    help) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor schema completion help version exit-codes environment' -- "$word") ;;
   esac
 }
 complete -o filenames -F _pawl pawl
