@@ -260,7 +260,7 @@ TEST_F(ServerProcess, TasksHaveTheGraceToEnd) {
   auto submit_held = [&](std::uint16_t port) {
     const auto text =
         str("pawl: 1\nname: held\ntasks: {a: {action: shell, shell: bash, kill_after: 1s"
-            ", run: 'echo up > ",
+            ", run: 'echo begun; echo up > ",
             ready, "; read x < ", go, "'}}\n");
     ask(port, "POST", "/api/v1/workflows", "", text, {{"Content-Type", "application/yaml"}});
     EXPECT_EQ(ask(port, "POST", "/api/v1/runs", "", R"({"workflow": "held"})").status, 201);
