@@ -24,19 +24,6 @@ constexpr std::size_t kCursorDoubles = 4096;
 constexpr std::uint64_t kNan = 0x7ff8'0000'0000'0000, kGapMask = 0x0007'ffff'ffff'ffff;
 constexpr std::uint64_t kFooterBytes = 3 * 8 + kMagicBytes;
 
-// Finds bytes that a disk has changed; nobody's attack.
-std::uint64_t mix(std::uint64_t hash, const void* data, std::size_t bytes) {
-  const auto* p = static_cast<const unsigned char*>(data);
-  while (bytes > 0) {
-    std::uint64_t word = 0;
-    auto n = std::min<std::size_t>(bytes, 8);
-    std::memcpy(&word, p, n);
-    hash = std::rotl((hash ^ word) * 0x9e37'79b9'7f4a'7c15ull, 29);
-    p += n, bytes -= n;
-  }
-  return hash;
-}
-
 void put_number(std::string& out, std::uint64_t n) {
   out.append(reinterpret_cast<const char*>(&n), sizeof n);
 }
@@ -80,6 +67,18 @@ struct IndexReader {
 };
 
 }  // namespace
+
+std::uint64_t mix(std::uint64_t hash, const void* data, std::size_t bytes) {
+  const auto* p = static_cast<const unsigned char*>(data);
+  while (bytes > 0) {
+    std::uint64_t word = 0;
+    auto n = std::min<std::size_t>(bytes, 8);
+    std::memcpy(&word, p, n);
+    hash = std::rotl((hash ^ word) * 0x9e37'79b9'7f4a'7c15ull, 29);
+    p += n, bytes -= n;
+  }
+  return hash;
+}
 
 double gap_nan(std::uint64_t positions) {
   return std::bit_cast<double>(kNan | (positions & kGapMask));
@@ -173,7 +172,7 @@ void ColumnWriter::write(std::string_view bytes) {
   out_.clear();
 }
 
-void ColumnWriter::write_index() {
+std::uint64_t ColumnWriter::write_index() {
   const std::uint64_t offset = offset_;
   std::string index;
   put_number(index, sensors_.size());
@@ -188,12 +187,13 @@ void ColumnWriter::write_index() {
   put_number(index, offset), put_number(index, bytes), put_number(index, hash);
   index.append(kMagic, kMagicBytes);
   write(index);
+  return hash;
 }
 
 Result<ColumnWriter::Totals> ColumnWriter::finish() {
   spill();
-  write_index();
   Totals totals{.sensors = sensors_.size()};
+  totals.hash = write_index();
   for (const Entry& e : sensors_)
     totals.positions += e.values.positions, totals.present += e.values.present;
   if (status_.ok()) status_ = write_all(fd_.get(), out_, path_);

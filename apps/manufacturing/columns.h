@@ -44,6 +44,9 @@ struct Sensor {
 double gap_nan(std::uint64_t positions);
 std::uint64_t nan_gap(double gap);
 
+// Finds bytes that a disk has changed, and tells one content from another; nobody's attack.
+std::uint64_t mix(std::uint64_t hash, const void* data, std::size_t bytes);
+
 // Writes the file. What was given goes to the disk once some MiB of it wait.
 class ColumnWriter {
  public:
@@ -78,6 +81,7 @@ class ColumnWriter {
   // The file is whole and on disk. Counts: of all sensors.
   struct Totals {
     std::uint64_t sensors = 0, positions = 0, present = 0;
+    std::uint64_t hash = 0;  // of all there is in the file
   };
   pawl::Result<Totals> finish();
   // A write that failed so far.
@@ -99,7 +103,7 @@ class ColumnWriter {
   void close_gap(Pending& column);
   void write_block(Pending& column);
   void write(std::string_view bytes);
-  void write_index();
+  std::uint64_t write_index();
 
   Fd fd_;
   std::string path_;

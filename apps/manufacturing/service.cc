@@ -1,5 +1,6 @@
 #include "manufacturing/service.h"
 
+#include <cstdio>
 #include <set>
 
 #include "manufacturing/json_tree.h"
@@ -116,39 +117,56 @@ Value facts_value(const BatchFacts& facts) {
                         {"text_times", facts.text_times}});
 }
 
-Result<BatchFacts> read_batch(const std::string& name, ByteSource source, const std::string& path,
-                              const BatchLimits& limits) {
-  auto columns = ColumnWriter::create(path);
-  if (!columns.ok()) return columns.status();
-  JsonReader json(name, std::move(source));
-  auto facts = BatchReader(json, **columns, limits).read();
-  if (!facts.ok()) return facts;
-  if (auto done = (*columns)->finish(); !done.ok()) return done.status();
-  return facts;
+}  // namespace
+
+// Reads a batch into a folder of its own.
+Result<Service::Posted> Service::take_in(const std::string& name, ByteSource source) const {
+  auto folder = make_unique_folder(batches() + "/b-");
+  if (!folder.ok()) return folder.status();
+  Posted posted{.folder = *folder};
+  auto read = [&]() -> Status {
+    auto columns = ColumnWriter::create(*folder + "/" + kColumns);
+    if (!columns.ok()) return columns.status();
+    JsonReader json(name, std::move(source));
+    auto facts = BatchReader(json, **columns, limits_).read();
+    if (!facts.ok()) return facts.status();
+    posted.facts = facts_value(*facts);
+    auto totals = (*columns)->finish();
+    if (totals.ok()) posted.hash = totals->hash;
+    return totals.status();
+  };
+  auto s = read();
+  if (s.ok()) return posted;
+  remove_folder(*folder);
+  return s;
 }
 
-}  // namespace
+// With a key, a batch's folder has a name that the same key and the same batch have again, so that
+// a second run is not made and the inputs of both are equal. False: it was there already.
+bool Service::settle(Posted& posted, const std::string& key) const {
+  if (key.empty()) return true;
+  const std::string all =
+      name_ + " " + std::to_string(version_) + " " + posted.facts.json() + " " + key;
+  char name[32];
+  std::snprintf(name, sizeof name, "/k-%016llx",
+                static_cast<unsigned long long>(mix(posted.hash, all.data(), all.size())));
+  const std::string own = batches() + name;
+  const bool fresh = ::rename(posted.folder.c_str(), own.c_str()) == 0;
+  if (!fresh) remove_folder(posted.folder);
+  posted.folder = own;
+  return fresh;
+}
 
 Result<pawl::RunId> Service::submit(pawl::Orchestrator& pawl, const std::string& name,
                                     ByteSource source, const std::string& key) const {
-  auto folder = make_unique_folder(batches() + "/b-");
-  if (!folder.ok()) return folder.status();
-  auto facts = read_batch(name, std::move(source), *folder + "/" + kColumns, limits_);
-  if (!facts.ok()) {
-    remove_folder(*folder);
-    return facts.status();
-  }
-  Order order{folder->substr(folder->rfind('/') + 1), facts_value(*facts)};
-  auto run = pawl.start(name_, to_value(order),
-                        {.job = facts->id, .name = facts->id, .version = version_, .key = key});
-  if (!run.ok()) {
-    remove_folder(*folder);
-    return run;
-  }
-  // With a key the run may be an earlier one, of another folder.
-  auto info = key.empty() ? Result<RunInfo>(RunInfo{}) : pawl.get(*run);
-  if (!key.empty() && info.ok() && info->input.get("folder").as_string() != order.folder)
-    remove_folder(*folder);
+  auto posted = take_in(name, std::move(source));
+  if (!posted.ok()) return posted.status();
+  const bool fresh = settle(*posted, key);
+  Order order{posted->folder.substr(posted->folder.rfind('/') + 1), posted->facts};
+  const std::string id(posted->facts.get("batch_id").as_string());
+  auto run =
+      pawl.start(name_, to_value(order), {.job = id, .name = id, .version = version_, .key = key});
+  if (!run.ok() && fresh) remove_folder(posted->folder);
   return run;
 }
 

@@ -45,8 +45,15 @@ class Service {
   pawl::Result<std::string> result_of(const pawl::RunInfo& run, Listed listed) const;
 
  private:
+  struct Posted {
+    std::string folder;
+    pawl::Value facts;
+    std::uint64_t hash = 0;  // of its readings
+  };
   Service(std::string directory, BatchLimits limits)
       : directory_(std::move(directory)), limits_(limits) {}
+  pawl::Result<Posted> take_in(const std::string& name, ByteSource source) const;
+  bool settle(Posted& posted, const std::string& key) const;
   pawl::Status keep(const Dag& dag) const;
   pawl::Status load_all();
   const Dag* dag_of(const pawl::RunInfo& run) const;

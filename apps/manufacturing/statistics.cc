@@ -15,16 +15,17 @@ Result<Description> describe(const ColumnFile& file, const Sensor& sensor, Divis
   if (d.readings == 0) return d;
   auto first = file.values(sensor);
   if (!first.next()) return first.status();
-  const double near = d.min = d.max = first.value();
+  d.min = d.max = first.value();
   CompensatedSum sum;
+  sum.add(first.value());
   while (first.next()) {
     d.min = std::min(d.min, first.value());
     d.max = std::max(d.max, first.value());
-    sum.add(first.value() - near);
+    sum.add(first.value());
   }
   if (!first.status().ok()) return first.status();
   const auto n = static_cast<double>(d.readings);
-  d.mean = d.constant() ? near : near + sum.value() / n;
+  d.mean = d.constant() ? d.min : sum.value() / n;
   if (d.readings < 2) return d;
   if (d.constant()) {
     d.deviation = 0.0;

@@ -1,8 +1,8 @@
 #pragma once
 // Statistics over the columns of one sensor: mean and deviation, the readings far from the mean,
-// and the line of least squares. Sums are compensated (Neumaier) and taken of differences to a
-// reading near by, so that a small spread on a large offset keeps its digits; each figure takes
-// its own pass over the column.
+// and the line of least squares. Sums are compensated (Neumaier), and squares are taken of
+// differences to the mean, so that a small spread on a large offset keeps its digits; each figure
+// takes its own pass over the column.
 
 #include <pawl/status.h>
 
