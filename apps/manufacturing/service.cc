@@ -6,6 +6,7 @@
 #include "manufacturing/json_tree.h"
 #include "manufacturing/tasks.h"
 #include "manufacturing/timestamp.h"
+#include "manufacturing/trace.h"
 
 namespace manufacturing {
 
@@ -133,6 +134,7 @@ Result<Service::Posted> Service::take_in(const std::string& name, ByteSource sou
     posted.facts = facts_value(*facts);
     auto totals = (*columns)->finish();
     if (totals.ok()) posted.hash = totals->hash;
+    trace("stored", name);
     return totals.status();
   };
   auto s = read();

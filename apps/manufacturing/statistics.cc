@@ -39,8 +39,8 @@ Result<Description> describe(const ColumnFile& file, const Sensor& sensor, Divis
     rest.add(x);
   }
   if (!second.status().ok()) return second.status();
-  // The mean is rounded: `rest` is what it is off by, n times.
-  const double about_mean = std::max(0.0, squares.value() - rest.value() * rest.value() / n);
+  d.mean_rest = rest.value() / n;
+  const double about_mean = std::max(0.0, squares.value() - rest.value() * d.mean_rest);
   d.deviation = std::sqrt(about_mean / (divisor == Divisor::sample ? n - 1 : n));
   return d;
 }
@@ -72,7 +72,8 @@ Result<Outliers> find_outliers(const ColumnFile& file, const Sensor& sensor, con
   if (!d.deviation || *d.deviation == 0) return found;
   auto cursor = file.values(sensor);
   while (cursor.next()) {
-    const double off = cursor.value() - d.mean, deviations = off / *d.deviation;
+    const double off = (cursor.value() - d.mean) - d.mean_rest;
+    const double deviations = off / *d.deviation;
     found.largest = std::max(found.largest, std::fabs(deviations));
     if (!(std::fabs(off) > limit * *d.deviation)) continue;
     ++found.count;

@@ -37,6 +37,7 @@ enum class Divisor : unsigned char {
 struct Description {
   std::uint64_t readings = 0, missing = 0;
   double min = 0, max = 0, mean = 0;  // 0 where there are no readings
+  double mean_rest = 0;               // what `mean` lacks of the mean, being a double
   std::optional<double> deviation;    // none with fewer than two readings
   bool constant() const { return readings > 0 && min == max; }
 };

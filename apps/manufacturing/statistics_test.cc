@@ -85,6 +85,16 @@ TEST_F(StatisticsTest, ASmallSpreadOnALargeOffset) {
   EXPECT_NEAR(*d.deviation, 0.5, 1e-12);
 }
 
+// The mean lies between two doubles, 120 nanounits apart, and the spread is not much wider.
+TEST_F(StatisticsTest, ASpreadOfAFewDoubles) {
+  const double step = 0x1p-23;  // two doubles at 1e9 are that far apart
+  auto d = described({1e9, 1e9, 1e9, 1e9 + step}, Divisor::population);
+  EXPECT_DOUBLE_EQ(*d.deviation, step * std::sqrt(3.0) / 4);
+  auto found = find_outliers(*file_, sensor(), d, 1.7, 10).value();
+  EXPECT_EQ(found.count, 1u);
+  EXPECT_DOUBLE_EQ(found.largest, std::sqrt(3.0));
+}
+
 TEST_F(StatisticsTest, SumsThatCancel) {
   CompensatedSum sum;
   for (double x : {1.0, 1e100, 1.0, -1e100})
