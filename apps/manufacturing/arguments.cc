@@ -25,7 +25,7 @@ options of serve
   --host NAME       also answer requests for this name; may come several times
 
 exit codes: 0 done, 1 it cannot go on, 2 wrong usage, 3 the analysis failed, 6 wrong input,
-            9 another process has DIR
+            7 no such file, 9 DIR or the port is taken
 )";
 }
 

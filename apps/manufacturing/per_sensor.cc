@@ -92,8 +92,9 @@ class Lines {
   Status save() {
     if (auto s = flush(); !s.ok()) return s;
     if (::fdatasync(fd_.get()) != 0) return file_error("writing", part_);
-    return step_.save(Value::object(
+    auto s = step_.save(Value::object(
         {{"sensors", done_.sensors}, {"bytes", done_.bytes}, {"totals", done_.totals}}));
+    return s.ok() ? step_.flush() : s;
   }
 
   pawl::Step& step_;
