@@ -22,6 +22,7 @@ options of serve
   --max-body SIZE   of a batch, such as 256MiB (default) or 2GiB
   --threads N       that analyse (default: the processors)
   --keep-days N     histories and results are removed after (default 365)
+  --url-file FILE   gets the address once it is served; with --listen 127.0.0.1:0 any free port
   --host NAME       also answer requests for this name; may come several times
 
 exit codes: 0 done, 1 it cannot go on, 2 wrong usage, 3 the analysis failed, 6 wrong input,
@@ -68,6 +69,7 @@ bool take(const std::string& option, const std::string& value, Arguments& a) {
   std::uint64_t n = 0;
   if (option == "--dir") return !(a.dir = value).empty();
   if (option == "--dag") return !(a.dag = value).empty();
+  if (option == "--url-file") return !(a.url_file = value).empty();
   if (option == "--host") return a.hosts.push_back(value), !value.empty();
   if (option == "--listen") return read_listen(value, a);
   if (option == "--max-body") return read_size(value, a.max_body);
@@ -85,7 +87,8 @@ bool has_option(const std::string& command, const std::string& option) {
   for (const char* o : {"--dir", "--dag"})
     if (option == o) return command != "dag";
   if (option == "--sensors") return command == "analyze";
-  for (const char* o : {"--listen", "--max-body", "--threads", "--keep-days", "--host"})
+  for (const char* o :
+       {"--listen", "--max-body", "--threads", "--keep-days", "--host", "--url-file"})
     if (option == o) return command == "serve";
   return false;
 }

@@ -18,6 +18,7 @@ struct Arguments {
   std::string address = "127.0.0.1";
   std::uint16_t port = 8790;
   std::vector<std::string> hosts;
+  std::string url_file;  // where serve writes its address
   std::string sensors = "all";
   std::size_t max_body = 256u << 20;
   unsigned threads = 0, keep_days = 365;

@@ -161,7 +161,7 @@ void ColumnWriter::write_block(Pending& column) {
   const auto bytes = column.waiting.size() * sizeof(double);
   column.blocks.push_back({offset_, column.waiting.size(), mix(0, column.waiting.data(), bytes)});
   write({reinterpret_cast<const char*>(column.waiting.data()), bytes});
-  column.waiting.clear();
+  std::vector<double>().swap(column.waiting);  // its room too: there may be 100,000 columns
 }
 
 void ColumnWriter::write(std::string_view bytes) {

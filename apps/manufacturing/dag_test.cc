@@ -72,7 +72,8 @@ d:1:33: "version" must be a whole number from 1 to 1000000
 d:2:29: "task_type" must be one of detect_outliers, analyze_trends, synthesize, verdict
 d:2:64: "a" is there twice
 d:2:86: "max_attempts" must be a whole number from 1 to 100
-d:4:57: "sigma" is no member of detect_outliers' input_data; there are deviations, deviation, listed, checkpoint_readings
+d:4:57: "sigma" is no member of detect_outliers' input_data; there are deviations, )"
+            R"(deviation, listed, checkpoint_readings
 d:4:32: "deviations" must be a number from 0.1 to 100
 d:4:49: "deviation" must be "sample" or "population"
 d:5:2: "name" is missing

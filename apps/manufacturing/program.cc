@@ -133,11 +133,16 @@ class Program {
     options.stop_fd = stop.get();
     const bool v6 = options.address.find(':') != std::string::npos;
     const std::string host = v6 ? "[" + options.address + "]" : options.address;
-    options.on_ready = [&host](std::uint16_t port) {
-      std::printf("listening on http://%s:%u\n", host.c_str(), static_cast<unsigned>(port));
+    Status told;
+    options.on_ready = [&](std::uint16_t port) {
+      const std::string url = "http://" + host + ":" + std::to_string(port);
+      std::printf("listening on %s\n", url.c_str());
       std::fflush(stdout);
+      if (!arguments_.url_file.empty()) told = write_file(arguments_.url_file, url + "\n");
+      if (!told.ok()) ::kill(::getpid(), SIGTERM);
     };
     if (auto s = pawl::serve(app, *pawl_, options); !s.ok()) return fail(s);
+    if (!told.ok()) return fail(told);
     if (auto s = pawl_->close(); !s.ok()) return fail(s);
     return 0;
   }
