@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <future>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "manufacturing/batch_testing.h"
@@ -237,6 +239,39 @@ TEST_F(ProgramTest, KilledWhileABatchIsPostedNothingIsLeft) {
   EXPECT_EQ(get(port, "/workflows"), R"({"workflows":[]})");
   EXPECT_EQ(list_folder(folder_.at("d/batches")).value().size(), 0u);
   EXPECT_EQ(post(port, batch_), R"({"workflow_id":1})");
+}
+
+TEST_F(ProgramTest, ManyAtOnceAreKeptApart) {
+  auto server = serve("d");
+  const auto port = server->port();
+  std::vector<std::future<int>> posted;
+  for (int i = 0; i < 12; ++i) {
+    posted.push_back(std::async(std::launch::async, [port, i] {
+      // Above the size from which a body is kept in a file, every other time.
+      std::string values;
+      for (int k = 0; k < (i % 2 ? 100'000 : 50); ++k)
+        values += (k ? ", " : "") + std::to_string(i * 10 + k % 3);
+      const auto answer =
+          post(port, "{\"batch_id\": \"b" + std::to_string(i) + "\", \"sensors\": {\"s" +
+                         std::to_string(i) + "\": [" + values + "]}}");
+      return static_cast<int>(json(answer).get("workflow_id").as_integer());
+    }));
+  }
+  std::set<int> runs;
+  for (int i = 0; i < 12; ++i) {
+    const int run = posted[static_cast<std::size_t>(i)].get();
+    ASSERT_GT(run, 0);
+    runs.insert(run);
+    EXPECT_EQ(ended(port, run).get("status").as_string(), "completed");
+    Value result = json(get(port, "/results/" + std::to_string(run)));
+    EXPECT_EQ(result.get("batch_id").as_string(), "b" + std::to_string(i));
+    ASSERT_EQ(result.get("sensors").size(), 1u);
+    Value sensor = result.get("sensors").at(0);
+    EXPECT_EQ(sensor.get("sensor").as_string(), "s" + std::to_string(i));
+    EXPECT_EQ(sensor.get("statistics").get("min").as_double(), i * 10);
+    EXPECT_EQ(sensor.get("statistics").get("readings").as_integer(), i % 2 ? 100'000 : 50);
+  }
+  EXPECT_EQ(runs.size(), 12u);
 }
 
 TEST_F(ProgramTest, AgreesWithAnIndependentComputation) {

@@ -8,8 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <future>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "library/library_testing.h"
 
@@ -160,6 +163,32 @@ TEST_F(ServeTest, WhatIsBeingAnsweredIsAnsweredBeforeTheEnd) {
   ::close(pipe_[0]);
   EXPECT_EQ(text(ended_), "ok");
   EXPECT_EQ(ask(port_, get("/show/x")), "");
+}
+
+TEST_F(ServeTest, WhatCannotBeBegunSoonIsToldSo) {
+  options_.threads = 1;
+  start();
+  std::vector<std::future<std::string>> asked;
+  for (int i = 0; i < 80; ++i)
+    asked.push_back(std::async(std::launch::async, [this] { return ask(port_, get("/slow")); }));
+  // One is begun and 64 wait; the rest, some of which may come before the first is begun, go away.
+  int answered = 0, sent_away = 0;
+  for (bool opened = false; auto& a : asked) {
+    if (!std::exchange(opened, true)) {
+      begun_.wait();
+      while (std::none_of(asked.begin(), asked.end(), [](auto& other) {
+        return other.wait_for(std::chrono::milliseconds(1)) == std::future_status::ready;
+      })) {
+      }
+      go_on_.open();
+    }
+    const auto answer = a.get();
+    answered += answer.starts_with("HTTP/1.1 200 ");
+    sent_away += answer.starts_with("HTTP/1.1 503 ");
+  }
+  EXPECT_EQ(answered + sent_away, 80);
+  EXPECT_GE(answered, 64);
+  EXPECT_GE(sent_away, 1);
 }
 
 TEST_F(ServeTest, RefusesToListenToTheWorld) {
