@@ -154,6 +154,8 @@ bool Child::says(std::string_view text) const {
   return false;
 }
 
+std::string Child::said() const { return text_of(err_); }
+
 bool Child::ends_within(std::chrono::milliseconds time) const { return ends(pid_, time); }
 
 // Open for writing too: then the pipe never ends, however many writers come and go.

@@ -63,6 +63,7 @@ class Child {
   Outcome wait();
   // Waits until it has printed this on stderr; false where it ends, or a minute passes, without.
   bool says(std::string_view text) const;
+  std::string said() const;  // all that it has printed on stderr so far
   // False where it is still running after so long.
   bool ends_within(std::chrono::milliseconds time) const;
 

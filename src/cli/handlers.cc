@@ -14,6 +14,9 @@ const std::vector<HandlerRow>& engine_handlers() {
       {"retry", entry<run_retry>},       {"recover", entry<run_recover>},
       {"approve", entry<run_approve>},   {"reject", entry<run_reject>},
       {"doctor", entry<run_doctor>},     {"schema", entry<run_schema>},
+      {"backup", entry<run_backup>},     {"restore", entry<run_restore>},
+      {"serve", entry<run_serve>},       {"up", entry<run_up>},
+      {"token", entry<run_token>},
   };
   return rows;
 }

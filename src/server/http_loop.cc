@@ -140,9 +140,12 @@ HttpReply::~HttpReply() {
 
 void HttpReply::send(HttpResponse response) { take_over(std::move(response), nullptr); }
 
+void HttpReply::before_send(std::function<void(HttpResponse&)> hook) { hook_ = std::move(hook); }
+
 void HttpReply::take_over(HttpResponse head, std::shared_ptr<HttpListener> listener) {
   const auto target = std::move(target_);
   if (!target) return;
+  if (hook_) hook_(head);
   HttpLetter letter;
   letter.connection = target->connection;
   letter.kind = listener ? HttpLetter::Kind::take_over : HttpLetter::Kind::answer;
@@ -397,7 +400,9 @@ void HttpLoop::hand_over(Connection& c) {
   handler_.handle(std::move(request), HttpReply(std::move(target)));
 }
 
+// What is sent to one connection within a batch goes out in one call.
 void HttpLoop::open_letters() {
+  std::vector<std::uint64_t> sent;
   for (auto letters = inbox_->take(); !letters.empty(); letters = inbox_->take()) {
     for (auto& letter : letters) {
       auto* c = find(letter.connection);
@@ -413,15 +418,21 @@ void HttpLoop::open_letters() {
           take_over(*c, letter);
           break;
         case HttpLetter::Kind::bytes:
-          if (c->unsent() == 0) c->last_out = clock_.mono();
+          if (c->unsent() == 0) {
+            c->last_out = clock_.mono();
+            sent.push_back(c->id);
+          }
           c->out += letter.bytes;
-          if (flush(*c)) watch(*c);
           break;
         case HttpLetter::Kind::close:
           c->close_after = true;
           if (flush(*c)) watch(*c);
           break;
       }
+    }
+    for (const auto id : std::exchange(sent, {})) {
+      auto* c = find(id);
+      if (c && c->unsent() > 0 && flush(*c)) watch(*c);
     }
   }
 }
@@ -449,6 +460,8 @@ void HttpLoop::take_over(Connection& c, HttpLetter& letter) {
   c.listener = std::move(letter.listener);
   c.channel = std::make_shared<Channel>(inbox_, c.id, c.unsent());
   c.listener->opened(c.channel);
+  // A client may speak on before it has our answer.
+  if (const auto rest = c.reader.take_rest(); !rest.empty()) c.listener->received(rest);
   if (flush(c)) watch(c);
 }
 

@@ -5,6 +5,7 @@
 #include "cli/load.h"
 #include "cli/session.h"
 #include "cli/table.h"
+#include "server/api.h"
 
 namespace pawl::cli {
 namespace {
@@ -38,26 +39,6 @@ Result<store::RunFilter> filter_of(const Ask& ask) {
   return filter;
 }
 
-Json row_json(const store::RunRow& row) {
-  const auto& h = row.header;
-  auto time = [](Time t) { return t == kNoTime ? Json() : Json(format_time(t)); };
-  Json j = Json::object();
-  j.set("run_id", str(h.id.value)).set("workflow", row.workflow_name);
-  j.set("version", row.workflow_version).set("name", h.name);
-  j.set("state", core::to_string(h.state));
-  j.set("verdict", h.verdict == core::Verdict::none ? Json() : Json(core::to_string(h.verdict)));
-  j.set("created_at", time(h.created)).set("started_at", time(h.started));
-  j.set("finished_at", time(h.finished));
-  j.set("tasks", h.tasks).set("tasks_done", h.tasks_done).set("tasks_failed", h.tasks_failed);
-  if (h.parent) j.set("parent", str(h.parent.value));
-  if (h.source) j.set("source", str(h.source.value));
-  if (!h.labels.empty()) {
-    auto labels = Json::parse(h.labels);
-    if (labels.ok()) j.set("labels", *labels);
-  }
-  return j;
-}
-
 Result<std::vector<store::RunRow>> fetch(Session& session, store::RunFilter filter,
                                          std::uint64_t limit) {
   std::vector<store::RunRow> rows;
@@ -83,7 +64,7 @@ Result<int> run_ls(const Ask& ask) {
   if (ask.json()) {
     Json out = Json::array();
     for (const auto& row : rows)
-      out.push(row_json(row));
+      out.push(server::run_row_to_json(row));
     ask.print_json(out);
     return 0;
   }

@@ -14,7 +14,7 @@ _pawl() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       =) ((i++)) ;;
-      "--data"|"--color"|"--timeout"|"--input"|"-i"|"--inputs"|"--name"|"--label"|"--progress"|"--slots"|"--resource"|"--fail-on"|"--idempotency-key"|"--state"|"--verdict"|"--workflow"|"--since"|"--limit"|"--tail"|"--attempt"|"--grep"|"--task"|"--format"|"-o"|"--message"|"-m"|"--from"|"--set"|"--unit")
+      "--data"|"--color"|"--timeout"|"--input"|"-i"|"--inputs"|"--name"|"--label"|"--progress"|"--slots"|"--resource"|"--fail-on"|"--idempotency-key"|"--state"|"--verdict"|"--workflow"|"--since"|"--limit"|"--tail"|"--attempt"|"--grep"|"--task"|"--format"|"-o"|"--message"|"-m"|"--from"|"--set"|"--listen"|"--host"|"--grace"|"--role"|"--queue"|"--expires"|"--unit")
         [ "${COMP_WORDS[i+1]}" = = ] || ((i++)) ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((place++)); fi ;;
@@ -63,6 +63,12 @@ _pawl() {
     "recover --from"|"recover --set"|"recover --input"|"recover -i") return ;;
     "approve --message"|"approve -m"|"approve --input"|"approve -i") return ;;
     "reject --message"|"reject -m") return ;;
+    "up --listen"|"up --host"|"up --slots"|"up --resource"|"up --grace") return ;;
+    "serve --listen"|"serve --host") return ;;
+    "token --role")
+      mapfile -t COMPREPLY < <(compgen -W 'viewer operator admin worker' -- "$word")
+      return ;;
+    "token --queue"|"token --expires") return ;;
     "emit --unit") return ;;
   esac
   case $before in
@@ -75,7 +81,7 @@ _pawl() {
     "--timeout") return ;;
   esac
   if [ -z "$command" ]; then
-    mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject emit doctor schema completion help version --data --json --color --quiet -q --verbose -v --no-input --timeout --help --version' -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor backup restore schema completion help version --data --json --color --quiet -q --verbose -v --no-input --timeout --help --version' -- "$word")
     return
   fi
   case $word in -*)
@@ -95,6 +101,9 @@ _pawl() {
       recover) flags='--from --set --input -i' ;;
       approve) flags='--message -m --input -i' ;;
       reject) flags='--message -m' ;;
+      up) flags='--listen --host --require-token --log-json --slots --resource --grace' ;;
+      serve) flags='--listen --host --require-token --log-json' ;;
+      token) flags='--role --queue --expires' ;;
       emit) flags='--unit' ;;
       help) flags='--man' ;;
     esac
@@ -119,10 +128,13 @@ _pawl() {
     recover) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
     approve) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
     reject) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
+    token) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'create ls rm' -- "$word") ;;
     emit) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'progress metric warning failure-class checkpoint' -- "$word") ;;
+    backup) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    restore) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     schema) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'workflow' -- "$word") ;;
     completion) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$word") ;;
-    help) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject emit doctor schema completion help version exit-codes environment' -- "$word") ;;
+    help) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor backup restore schema completion help version exit-codes environment' -- "$word") ;;
   esac
 }
 complete -o filenames -F _pawl pawl

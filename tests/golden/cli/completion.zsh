@@ -43,8 +43,13 @@ _pawl() {
         'recover:run again from a task on, reusing all before it'
         'approve:open a gate'
         'reject:close a gate; the run ends as rejected'
+        'up:server and a local worker in one process'
+        'serve:the server alone; workers elsewhere do the work'
+        'token:make, list and remove tokens of the API'
         'emit:report progress, metrics, warnings from a task'\''s script'
         'doctor:look for what would keep runs from working here'
+        'backup:copy the data directory, also while it is in use'
+        'restore:make the data directory from a backup'
         'schema:print the JSON Schema of workflow files'
         'completion:print a completion script for a shell'
         'help:explain a command or a topic'
@@ -302,6 +307,52 @@ _pawl() {
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
         ':run:_pawl_runs' \
         '::task: ' ;;
+        up) _arguments \
+        '--listen=[where to listen; port 0 takes any]:addr\:port:' \
+        '*--host=[another name that clients call this server by]:name:' \
+        '--require-token[ask for a token on a loopback address, too]' \
+        '--log-json[what the server itself says, as JSON lines on stderr]' \
+        '--slots=[tasks at once (default\: two a processor, at least 4)]:n:' \
+        '*--resource=[what this machine has, such as gpu=2]:name=n:' \
+        '--grace=[how long tasks may go on when it stops; then they are stopped, and run again at the next start]:time:' \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' ;;
+        serve) _arguments \
+        '--listen=[where to listen; port 0 takes any]:addr\:port:' \
+        '*--host=[another name that clients call this server by]:name:' \
+        '--require-token[ask for a token on a loopback address, too]' \
+        '--log-json[what the server itself says, as JSON lines on stderr]' \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' ;;
+        token) _arguments \
+        '--role=[what it allows (create)]:role:(viewer operator admin worker)' \
+        '*--queue=[a queue that the worker may serve (default\: every one)]:queue:' \
+        '--expires=[how long it is good for (default\: until it is removed)]:time:' \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
+        ':action:(create ls rm)' \
+        '::name: ' ;;
         emit) _arguments \
         '--unit=[what progress counts, such as epoch]:word:' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
@@ -325,6 +376,28 @@ _pawl() {
         '-v[also what Pawl itself does, on stderr]' \
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' ;;
+        backup) _arguments \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
+        ':dir:_files' ;;
+        restore) _arguments \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
+        ':dir:_files' ;;
         schema) _arguments \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
@@ -358,7 +431,7 @@ _pawl() {
         '-v[also what Pawl itself does, on stderr]' \
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
-        '::topic:(run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject emit doctor schema completion help version exit-codes environment)' ;;
+        '::topic:(run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token emit doctor backup restore schema completion help version exit-codes environment)' ;;
         version) _arguments \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
