@@ -2,24 +2,19 @@
 // threads of our own, where routes may wait for the engine and the disk.
 #include <arpa/inet.h>
 #include <poll.h>
-#include <pthread.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cctype>
-#include <condition_variable>
-#include <deque>
-#include <functional>
+#include <cerrno>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "library/inside.h"
 #include "server/http_server.h"
+#include "server/work_pool.h"
 
 namespace pawl::v1 {
 namespace {
@@ -33,54 +28,6 @@ using server::HttpServer;
 
 constexpr std::size_t kQueue = 64;
 constexpr std::size_t kSmallBody = 256u << 10;
-
-// A few threads and a bounded queue.
-class Pool {
- public:
-  explicit Pool(unsigned threads) {
-    for (unsigned i = 0; i < std::max(threads, 1u); ++i)
-      threads_.emplace_back([this] { run(); });
-  }
-  ~Pool() {
-    {
-      std::lock_guard lock(mutex_);
-      stopping_ = true;
-      jobs_.clear();
-    }
-    wake_.notify_all();
-    for (auto& t : threads_)
-      t.join();
-  }
-  // False: the queue is full.
-  bool post(std::function<void()> job) {
-    std::lock_guard lock(mutex_);
-    if (jobs_.size() >= kQueue) return false;
-    jobs_.push_back(std::move(job));
-    wake_.notify_one();
-    return true;
-  }
-
- private:
-  void run() {
-    ::pthread_setname_np(::pthread_self(), "pawl-routes");
-    std::unique_lock lock(mutex_);
-    while (true) {
-      wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-      if (stopping_) return;
-      auto job = std::move(jobs_.front());
-      jobs_.pop_front();
-      lock.unlock();
-      job();
-      job = nullptr;  // with the request's body
-      lock.lock();
-    }
-  }
-  std::mutex mutex_;  // guards jobs_ and stopping_
-  std::condition_variable wake_;
-  std::deque<std::function<void()>> jobs_;
-  bool stopping_ = false;
-  std::vector<std::thread> threads_;
-};
 
 HttpResponse to_http(Response response) {
   HttpResponse http;
@@ -123,7 +70,7 @@ bool is_loopback(const std::string& address) {
 class Mounted final : public HttpHandler {
  public:
   Mounted(App& app, const ServeOptions& options)
-      : app_(app), options_(options), pool_(options.threads) {}
+      : app_(app), options_(options), pool_(options.threads, kQueue) {}
 
   std::size_t body_limit(const HttpRequest&) override { return options_.max_body_bytes; }
 
@@ -191,7 +138,7 @@ class Mounted final : public HttpHandler {
 
   App& app_;
   const ServeOptions& options_;
-  Pool pool_;
+  server::WorkPool pool_;
 };
 
 }  // namespace

@@ -55,8 +55,7 @@ struct HttpLoop::Connection {
   std::shared_ptr<Channel> channel;
 };
 
-// -- The inbox
-// -------------------------------------------------------------------------------------
+// -- The inbox ------------------------------------------------------------------------------------
 
 bool HttpInbox::put(HttpLetter letter) {
   std::lock_guard lock(mutex_);
@@ -87,8 +86,7 @@ void HttpInbox::close() {
   letters_.clear();
 }
 
-// -- A channel, of a connection that was taken over
-// -------------------------------------------------
+// -- A channel, of a connection that was taken over -----------------------------------------------
 
 class HttpLoop::Channel final : public HttpChannel {
  public:
@@ -122,8 +120,7 @@ class HttpLoop::Channel final : public HttpChannel {
   std::atomic<bool> gone_{false};
 };
 
-// -- Replies
-// ---------------------------------------------------------------------------------------
+// -- Replies --------------------------------------------------------------------------------------
 
 struct HttpReply::Target {
   std::shared_ptr<HttpInbox> inbox;
@@ -154,8 +151,7 @@ void HttpReply::take_over(HttpResponse head, std::shared_ptr<HttpListener> liste
   if (!target->inbox->put(std::move(letter)) && listener) listener->closed();
 }
 
-// -- The loop
-// --------------------------------------------------------------------------------------
+// -- The loop -------------------------------------------------------------------------------------
 
 HttpLoop::HttpLoop(const HttpServer::Options& options, HttpHandler& handler, int listener,
                    HttpCounts& counts)
