@@ -38,12 +38,18 @@ std::string read(std::string_view text, std::size_t piece, const std::string& pa
   return "";
 }
 
+// A folder that goes when the fuzzer ends.
+struct Scratch {
+  std::string folder =
+      make_unique_folder((std::filesystem::temp_directory_path() / "pawl-fuzz-").string()).value();
+  ~Scratch() { remove_folder(folder); }
+};
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::string path =
-      make_unique_folder((std::filesystem::temp_directory_path() / "pawl-fuzz-").string()).value() +
-      "/columns";
+  static const Scratch scratch;
+  const std::string path = scratch.folder + "/columns";
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   BatchFacts whole, pieces;
   const auto refused = read(text, 1, path, pieces);

@@ -200,6 +200,12 @@ TEST_F(ServiceTest, TheSameKeyIsTheSameWorkflow) {
   EXPECT_EQ(folders(), 1u);
   EXPECT_NE(post(body), first.get("workflow_id").as_integer());
   EXPECT_EQ(folders(), 2u);
+  auto header = app_.handle({.method = "POST",
+                             .path = "/workflow",
+                             .body = body,
+                             .role = Role::admin,
+                             .headers = {{"idempotency-key", "k"}}});
+  EXPECT_EQ(json(header), first);
   json(ask("POST", "/workflow", batch(1), {{"key", "k"}}), 409);
   EXPECT_EQ(folders(), 2u) << "nothing is left of what was refused";
 }
