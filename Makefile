@@ -73,7 +73,7 @@ fuzz: setup  ## each fuzzer for FUZZ_SECONDS (30)
 	@tools/fuzz $(or $(FUZZ_SECONDS),30)
 
 examples: setup-build  ## run every example and compare what it prints
-	@$(call compile,release,pawl dataset_programs)
+	@$(call compile,release,pawl dataset_programs manufacturing_programs)
 	@tools/check_examples
 
 dataset: setup  ## build a dataset of IMAGES (10000), killed twice; compare with what is known

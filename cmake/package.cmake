@@ -3,7 +3,7 @@
 # Only the Release build makes it. The shared one shows pawl::v1 and nothing else (libpawl.map); the
 # static one holds every layer below src/library, since archives cannot hide that they are many.
 
-set(PAWL_LIBRARY_LAYERS base core store remote actions worker engine library)
+set(PAWL_LIBRARY_LAYERS base core store remote actions worker engine server library)
 
 function(pawl_package)
   if(NOT CMAKE_BUILD_TYPE STREQUAL "Release" OR PAWL_SANITIZE OR PAWL_MUTANTS)
@@ -20,7 +20,8 @@ function(pawl_package)
              SQLite::SQLite3)
 
   add_library(pawl_shared SHARED $<TARGET_OBJECTS:pawl_library>)
-  target_link_libraries(pawl_shared PRIVATE pawl_engine pawl_worker pawl_actions pawl_store
+  target_link_libraries(pawl_shared PRIVATE pawl_server pawl_engine pawl_worker pawl_actions
+                        pawl_store
                         ${needed})
   # Before 1.0 every minor version may change the ABI.
   set_target_properties(pawl_shared PROPERTIES OUTPUT_NAME pawl VERSION ${PROJECT_VERSION}

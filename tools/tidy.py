@@ -35,7 +35,7 @@ LAYERS = {
     "actions": {"base", "core", "remote"},
     "worker": {"base", "core", "remote", "actions"},
     "engine": BELOW_ENGINE,
-    "library": BELOW_ENGINE | {"engine", "worker", "actions"},
+    "library": BELOW_ENGINE | {"engine", "server", "worker", "actions"},
     "server": BELOW_ENGINE | {"engine"},
     "cli": BELOW_ENGINE | {"engine", "server", "worker", "actions"},
 }

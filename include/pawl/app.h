@@ -30,7 +30,11 @@ struct Request {
   std::map<std::string, std::string> query;      // decoded
   std::map<std::string, std::string> path_args;  // "id" -> "17"; filled in by handle()
   std::string body;
-  Role role = Role::viewer;  // what the caller may do
+  Role role = Role::viewer;                    // what the caller may do
+  std::map<std::string, std::string> headers;  // names in lower case
+  // A large body is not in `body` but in this open file, from its beginning, until the route has
+  // answered. -1: it is in `body`.
+  int body_file = -1;
 };
 
 // What it answers.

@@ -7,6 +7,7 @@
 #include "pawl/export.h"
 #include "pawl/orchestrator.h"
 #include "pawl/run.h"
+#include "pawl/serve.h"
 #include "pawl/status.h"
 #include "pawl/step.h"
 #include "pawl/templates.h"

@@ -14,6 +14,7 @@
 #include <ctime>
 
 #include "base/text.h"
+#include "server/body_file.h"
 
 namespace pawl::server {
 namespace {
@@ -41,7 +42,8 @@ struct HttpLoop::Connection {
   std::size_t out_at = 0;
   Phase phase = Phase::reading;
   bool body_begun = false;  // its limit was asked for
-  bool keep_alive = true;   // of the request that is being answered
+  std::shared_ptr<UniqueFd> body_file;
+  bool keep_alive = true;  // of the request that is being answered
   bool head_only = false;
   bool close_after = false;  // once all is sent
   bool peer_done = false;    // it sends nothing more
@@ -86,8 +88,7 @@ class HttpLoop::Channel final : public HttpChannel {
   std::atomic<bool> gone_{false};
 };
 
-// -- Replies
-// ---------------------------------------------------------------------------------------
+// -- Replies --------------------------------------------------------------------------------------
 
 struct HttpReply::Target {
   std::shared_ptr<HttpInbox> inbox;
@@ -127,8 +128,7 @@ void HttpReply::take_over(HttpResponse head, std::shared_ptr<HttpListener> liste
   if (!target->inbox->put(std::move(letter)) && listener) listener->closed();
 }
 
-// -- The loop
-// --------------------------------------------------------------------------------------
+// -- The loop -------------------------------------------------------------------------------------
 
 HttpLoop::HttpLoop(const HttpServer::Options& options, HttpHandler& handler, int listener,
                    HttpCounts& counts)
@@ -317,6 +317,7 @@ void HttpLoop::advance(Connection& c) {
   if (c.phase == Connection::Phase::reading && c.unsent() < kFullOut && !c.close_after) {
     if (c.reader.state() == State::body && !c.body_begun && !begin_body(c)) return;
     if (c.reader.state() == State::complete) bound_whole(c);
+    if (c.body_file) spool(c);
     if (c.reader.state() == State::refused) return refuse(c, c.reader.refusal());
     if (c.reader.state() == State::complete) hand_over(c);
   }
@@ -328,8 +329,11 @@ bool HttpLoop::begin_body(Connection& c) {
   c.body_begun = true;
   c.began = clock_.mono();
   auto& request = c.reader.request();
-  if (c.reader.bound_body(handler_.body_limit(request)) == HttpReader::State::body &&
-      request.expects_continue && request.body.empty()) {
+  const bool wanted = c.reader.bound_body(handler_.body_limit(request)) == HttpReader::State::body;
+  if (const auto folder = wanted ? handler_.body_folder(request) : ""; !folder.empty()) {
+    c.body_file = std::make_shared<UniqueFd>(make_body_file(folder));
+  }
+  if (wanted && request.expects_continue && request.body.empty()) {
     c.out += "HTTP/1.1 100 Continue\r\n\r\n";
     return flush(c);
   }
@@ -342,6 +346,19 @@ void HttpLoop::bound_whole(Connection& c) {
   if (!c.body_begun && !request.body.empty() &&
       request.body.size() > handler_.body_limit(request)) {
     c.reader.refuse(413, "the body is too large");
+  }
+}
+
+// Puts what has come of the body into its file.
+void HttpLoop::spool(Connection& c) {
+  const auto state = c.reader.state();
+  if (state == HttpReader::State::refused) return c.body_file.reset();
+  const auto part = c.reader.take_body_part();
+  if (!*c.body_file || !write_all(c.body_file->get(), part, "a request's body").ok()) {
+    c.body_file.reset();
+    c.reader.refuse(507, "there is no room for the body");
+  } else if (state == HttpReader::State::complete) {
+    c.reader.request().body_file = std::move(c.body_file);
   }
 }
 
@@ -555,7 +572,7 @@ bool HttpLoop::overdue(Connection& c, Mono now) {
   if (c.unsent() > 0 || c.close_after) return false;
   if (!c.reader.amid()) return draining_ || now - c.began > options_.idle_time;
   const bool head = c.reader.state() == HttpReader::State::head;
-  const auto got = c.reader.request().body.size();
+  const auto got = c.reader.body_bytes();
   const auto most = options_.body_time + std::chrono::seconds(got / kBodyRate);
   const bool late = head ? now - c.began > options_.head_time
                          : now - c.last_in > options_.body_time || now - c.began > most;

@@ -73,6 +73,7 @@ class HttpLoop {
   void advance(Connection& c);
   bool begin_body(Connection& c);
   void bound_whole(Connection& c);
+  void spool(Connection& c);
   void hand_over(Connection& c);
   void open_letters();
   void take_answer(Connection& c, HttpResponse response);

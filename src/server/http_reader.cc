@@ -116,7 +116,7 @@ HttpReader::State HttpReader::bound_body(std::size_t bytes) {
   if (state_ != State::body) return state_;
   most_ = std::min(most_, bytes);
   const std::size_t announced = part_ == Part::length ? left_ : 0;
-  if (request_.body.size() + announced > most_) return refuse(413, "the body is too large");
+  if (got_ + announced > most_) return refuse(413, "the body is too large");
   return state_;
 }
 
@@ -317,7 +317,7 @@ bool HttpReader::read_framing() {
   }
 
   most_ = limits_->body_bytes;
-  left_ = overhead_ = 0;
+  left_ = overhead_ = got_ = 0;
   const auto* length = request_.header("content-length");
   const auto* coding = request_.header("transfer-encoding");
   if (coding) {
@@ -356,6 +356,7 @@ bool HttpReader::read_framing() {
 // Moves up to left_ bytes into the body; true when none are left.
 bool HttpReader::take_body(std::size_t n) {
   request_.body.append(in_, at_, n);
+  got_ += n;
   at_ += n;
   left_ -= n;
   scanned_ = at_;
@@ -405,11 +406,11 @@ bool HttpReader::read_chunk_size() {
     refuse(400, "the size of a chunk is not a number");
     return false;
   }
-  if (left_ > most_ || request_.body.size() > most_ - left_) {
+  if (left_ > most_ || got_ > most_ - left_) {
     refuse(413, "the body is too large");
     return false;
   }
-  if (overhead_ > kMaxOverhead && overhead_ > request_.body.size()) {
+  if (overhead_ > kMaxOverhead && overhead_ > got_) {
     refuse(400, "the body comes in too small chunks");
     return false;
   }

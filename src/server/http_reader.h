@@ -11,10 +11,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/fs.h"
 
 namespace pawl::server {
 
@@ -32,6 +35,7 @@ struct HttpRequest {
   std::string host;                                          // "" only in HTTP/1.0
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;
+  std::shared_ptr<const UniqueFd> body_file;  // holds the body instead, from its beginning
   bool keep_alive = true;
   bool expects_continue = false;
   std::uint8_t minor = 1;  // HTTP/1.x
@@ -67,6 +71,10 @@ class HttpReader {
   State refuse(int status, const char* why);
   // A smaller bound than the limits', once the head is there: who is not known yet sends little.
   State bound_body(std::size_t bytes);
+  // Moves out what has come of the body, to be kept elsewhere.
+  std::string take_body_part() { return std::exchange(request_.body, {}); }
+  // Of the body, however much was moved out.
+  std::size_t body_bytes() const { return got_; }
 
   State state() const { return state_; }
   HttpRequest& request() { return request_; }
@@ -102,6 +110,7 @@ class HttpReader {
   Part part_ = Part::length;
   std::size_t left_ = 0;      // of the body, or of this chunk
   std::size_t most_ = 0;      // bound of this body
+  std::size_t got_ = 0;       // of this body
   std::size_t overhead_ = 0;  // bytes of chunk framing and trailers
 };
 

@@ -82,6 +82,9 @@ class HttpHandler {
   virtual ~HttpHandler() = default;
   // The head is there, the body is not: how large it may be.
   virtual std::size_t body_limit(const HttpRequest& head) = 0;
+  // A folder in which a file without a name takes the body as it comes, instead of memory; "":
+  // none. The loop's thread writes it.
+  virtual std::string body_folder(const HttpRequest&) { return {}; }
   virtual void handle(HttpRequest request, HttpReply reply) = 0;
   // What is answered to a request that was refused before it was whole.
   virtual HttpResponse refused(const HttpRefusal& refusal) = 0;

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "server/body_file.h"
 #include "server/http_client_testing.h"
 
 namespace pawl::server {
@@ -53,7 +54,14 @@ class TestHandler : public HttpHandler {
   std::size_t body_limit(const HttpRequest& head) override {
     return head.path == "/small" ? 10 : 1u << 20;
   }
+  std::string body_folder(const HttpRequest& head) override {
+    return head.path == "/kept" ? "/tmp" : head.path == "/no_room" ? "/proc" : "";
+  }
   void handle(HttpRequest r, HttpReply reply) override {
+    if (r.body_file) {
+      auto kept = read_body_file(*r.body_file);
+      r.body = str("file ", r.body.size(), ' ', kept.ok() ? *kept : "unreadable");
+    }
     if (r.path == "/later") return keep(std::move(reply));
     if (r.path == "/never") return;
     if (r.path == "/echo") return reply.take_over({101, "", "", {{"Upgrade", "echo"}}}, echo);
@@ -334,6 +342,41 @@ TEST_F(HttpServerTest, ManyAtOnce) {
   EXPECT_EQ(wrong, 0);
   server->drain(system_clock().mono() + std::chrono::seconds(10));
   EXPECT_EQ(server->statistics().connections, 0u);
+}
+
+// -- Bodies in files -----------------------------------------------------------------------------
+
+TEST_F(HttpServerTest, KeepsABodyInAFile) {
+  auto client = connect();
+  std::string body(300'000, 'a');
+  body += "z";
+  ASSERT_TRUE(client.send(str("POST /kept HTTP/1.1\r\nHost: h\r\nContent-Length: ", body.size(),
+                              "\r\n\r\n", body.substr(0, 5))));
+  ASSERT_TRUE(client.send(body.substr(5)));
+  EXPECT_THAT(client.response(), EndsWith(str("POST /kept? file 0 ", body)));
+  // In chunks, and the next request on the connection has a file of its own.
+  ASSERT_TRUE(
+      client.send("POST /kept HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+                  "3\r\nabc\r\n"));
+  ASSERT_TRUE(client.send("2\r\nde\r\n0\r\n\r\n"));
+  EXPECT_THAT(client.response(), EndsWith("POST /kept? file 0 abcde"));
+  ASSERT_TRUE(client.send(get("/plain")));
+  EXPECT_THAT(client.response(), EndsWith("GET /plain? "));
+}
+
+TEST_F(HttpServerTest, BoundsABodyInAFile) {
+  auto client = connect();
+  const std::string piece = str("10000\r\n", std::string(0x10000, 'b'), "\r\n");
+  ASSERT_TRUE(client.send("POST /kept HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"));
+  for (int i = 0; i < 17 && client.send(piece); ++i) {
+  }
+  EXPECT_THAT(client.rest(), StartsWith("HTTP/1.1 413 "));
+}
+
+TEST_F(HttpServerTest, TellsWhenThereIsNoRoomForABody) {
+  auto client = connect();
+  ASSERT_TRUE(client.send("POST /no_room HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhel"));
+  EXPECT_THAT(client.response(), StartsWith("HTTP/1.1 507 Insufficient Storage\r\n"));
 }
 
 }  // namespace
