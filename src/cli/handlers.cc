@@ -30,6 +30,9 @@ const std::vector<HandlerRow>& engine_handlers() {
       {"up", entry<run_up>},
       {"token", entry<run_token>},
       {"api", entry<run_api>},
+      {"worker", entry<run_worker>},
+      {"backup", entry<run_backup>},
+      {"restore", entry<run_restore>},
   };
   return rows;
 }

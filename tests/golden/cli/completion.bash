@@ -14,7 +14,7 @@ _pawl() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       =) ((i++)) ;;
-      "--data"|"--color"|"--timeout"|"--input"|"-i"|"--inputs"|"--name"|"--label"|"--progress"|"--slots"|"--resource"|"--fail-on"|"--idempotency-key"|"--server"|"--token-file"|"--state"|"--verdict"|"--workflow"|"--since"|"--limit"|"--tail"|"--attempt"|"--grep"|"--task"|"--format"|"-o"|"--message"|"-m"|"--from"|"--set"|"--listen"|"--host"|"--grace"|"--role"|"--queue"|"--expires"|"--body"|"-d"|"--type"|"--header"|"-H"|"--unit")
+      "--data"|"--color"|"--timeout"|"--input"|"-i"|"--inputs"|"--name"|"--label"|"--progress"|"--slots"|"--resource"|"--fail-on"|"--idempotency-key"|"--server"|"--token-file"|"--queue"|"--grace"|"--state"|"--verdict"|"--workflow"|"--since"|"--limit"|"--tail"|"--attempt"|"--grep"|"--task"|"--format"|"-o"|"--message"|"-m"|"--from"|"--set"|"--listen"|"--host"|"--role"|"--expires"|"--body"|"-d"|"--type"|"--header"|"-H"|"--unit")
         [ "${COMP_WORDS[i+1]}" = = ] || ((i++)) ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((place++)); fi ;;
@@ -55,6 +55,10 @@ _pawl() {
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
     "plan --input"|"plan -i") return ;;
+    "worker --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "worker --server"|"worker --queue"|"worker --slots"|"worker --label"|"worker --name"|"worker --grace") return ;;
     "ls --state")
       mapfile -t COMPREPLY < <(compgen -W 'pending running paused completed failed cancelled recovering' -- "$word")
       return ;;
@@ -134,7 +138,7 @@ _pawl() {
     "--timeout") return ;;
   esac
   if [ -z "$command" ]; then
-    mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor schema completion help version --data --json --color --quiet -q --verbose -v --no-input --timeout --help --version' -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor backup restore schema completion help version --data --json --color --quiet -q --verbose -v --no-input --timeout --help --version' -- "$word")
     return
   fi
   case $word in -*)
@@ -144,6 +148,7 @@ _pawl() {
       watch) flags='--progress --slots --resource --fail-on --server --token-file' ;;
       wait) flags='--fail-on --server --token-file' ;;
       plan) flags='--input -i --inputs' ;;
+      worker) flags='--server --queue --slots --label --name --token-file --grace' ;;
       ls) flags='--state --verdict --workflow --label --since --limit --server --token-file' ;;
       show) flags='--server --token-file' ;;
       logs) flags='--follow -f --tail --attempt --grep --server --token-file' ;;
@@ -188,9 +193,11 @@ _pawl() {
     token) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'create ls rm' -- "$word") ;;
     api) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'GET POST PUT DELETE HEAD' -- "$word") ;;
     emit) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'progress metric warning failure-class checkpoint' -- "$word") ;;
+    backup) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    restore) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     schema) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'workflow' -- "$word") ;;
     completion) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$word") ;;
-    help) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor schema completion help version exit-codes environment' -- "$word") ;;
+    help) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor backup restore schema completion help version exit-codes environment' -- "$word") ;;
   esac
 }
 complete -o filenames -F _pawl pawl

@@ -30,6 +30,7 @@ _pawl() {
         'wait:wait until runs have ended; the worst outcome is the exit code'
         'validate:check workflow files; all errors at once, exit 6 on any'
         'plan:show what would run, in what order; start nothing'
+        'worker:carry out tasks of a server on this machine'
         'ls:list runs, the newest first'
         'show:show a run\: its tasks, outputs and what went wrong'
         'logs:print what tasks printed'
@@ -49,6 +50,8 @@ _pawl() {
         'api:send one request to a server'\''s API'
         'emit:report progress, metrics, warnings from a task'\''s script'
         'doctor:look for what would keep runs from working here'
+        'backup:copy the data directory, also while it is in use'
+        'restore:make the data directory from a backup'
         'schema:print the JSON Schema of workflow files'
         'completion:print a completion script for a shell'
         'help:explain a command or a topic'
@@ -136,6 +139,23 @@ _pawl() {
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
         ':file:_files' ;;
+        worker) _arguments \
+        '--server=[the server, such as http\://10.0.0.5\:7070 (or $PAWL_SERVER)]:url:' \
+        '*--queue=[a queue to serve (default\: every queue)]:name:' \
+        '--slots=[tasks at once (default\: two a processor, at least 4)]:n:' \
+        '*--label=[what this machine is, for people and lists]:name=value:' \
+        '--name=[what lists call it (default\: host and process)]:text:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
+        '--grace=[how long what runs may go on once told to stop]:duration:' \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' ;;
         ls) _arguments \
         '*--state=[runs in this state]:state:(pending running paused completed failed cancelled recovering)' \
         '*--verdict=[runs with this verdict]:verdict:(pass warning fail none)' \
@@ -424,6 +444,28 @@ _pawl() {
         '-v[also what Pawl itself does, on stderr]' \
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' ;;
+        backup) _arguments \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
+        ':dir:_files' ;;
+        restore) _arguments \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
+        ':dir:_files' ;;
         schema) _arguments \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
@@ -457,7 +499,7 @@ _pawl() {
         '-v[also what Pawl itself does, on stderr]' \
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
-        '::topic:(run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor schema completion help version exit-codes environment)' ;;
+        '::topic:(run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor backup restore schema completion help version exit-codes environment)' ;;
         version) _arguments \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
