@@ -301,6 +301,35 @@ TEST_F(ServerProcess, TasksHaveTheGraceToEnd) {
   EXPECT_EQ(place_.pawl({"wait", "2"}).code, 0);
 }
 
+TEST_F(ServerProcess, ServeEndsWhatAnUpLeftAndBeginsNothing) {
+  const auto go = place_.pipe("go"), ready = place_.pipe("ready");
+  LineReader hold(go), signs(ready);
+  {
+    auto up = start();
+    const auto text =
+        str("pawl: 1\nname: two\ntasks:\n  a: {action: shell, shell: bash, run: 'echo up > ", ready,
+            "; read x < ", go, "'}\n  b: {needs: [a], action: shell, run: 'true'}\n");
+    const auto port = port_of(up);
+    ask(port, "POST", "/api/v1/workflows", "", text, {{"Content-Type", "application/yaml"}});
+    ASSERT_EQ(ask(port, "POST", "/api/v1/runs", "", R"({"workflow": "two"})").status, 201);
+    ASSERT_EQ(signs.next(), "up");
+    up.signal(SIGKILL);
+    up.wait();
+  }
+  auto serve = start("serve");
+  const auto port = port_of(serve);
+  place_.sh("echo on > go");
+  auto state_of = [&](std::string_view task) {
+    return ask(port, "GET", str("/api/v1/runs/1/tasks/", task)).json()["state"];
+  };
+  while (state_of("a") != "completed" && !serve.ends_within(std::chrono::milliseconds(20))) {
+  }
+  EXPECT_EQ(state_of("b"), "queued");
+  EXPECT_EQ(ask(port, "GET", "/api/v1/runs/1/tasks/a").json()["attempts"], 1);
+  serve.signal(SIGTERM);
+  EXPECT_EQ(serve.wait().code, 0);
+}
+
 TEST_F(ServerProcess, LogsCanBeJson) {
   auto up = place_.start({"up", "--listen", "127.0.0.1:0", "--log-json"});
   ASSERT_TRUE(up.says("\"serving\""));

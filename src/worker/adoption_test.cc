@@ -116,6 +116,24 @@ TEST_F(Adoption, ARunningTaskGoesOnUnderTheNextEngine) {
   EXPECT_EQ(*read_file(in_run("starts")), "run\n");
 }
 
+// `pawl serve` carries what is left to its end; the slot it had was not ours to offer.
+TEST_F(Adoption, AWorkerWithoutSlotsEndsWhatWasLeftAndTakesNothing) {
+  begin(script("", "true"));
+  wait_for_file(in_run("ready"));
+  engine->kill();
+  auto started = Worker::start(port, registry, {.data_dir = dir / "data", .slots = 0});
+  ASSERT_TRUE(started.ok()) << started.error().message;
+  worker = std::move(*started);
+  let("go");
+  EXPECT_EQ(port.wait_for_end(fence_of(7)).last.kind, ReportKind::completed);
+  std::int64_t credit = -1;
+  port.wait([&] {
+    credit = port.credit;
+    return true;
+  });
+  EXPECT_EQ(credit, 0);
+}
+
 // Found by torture: the clock was set while no engine was there, and the attempt was killed for
 // its timeout of 50 s.
 TEST_F(Adoption, ATimeoutGoesOnByMonotonicTime) {

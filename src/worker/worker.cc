@@ -158,8 +158,9 @@ class Worker::Core : public AttemptOwner {
 
   std::vector<Report> reports_;
   std::uint32_t freed_ = 0;
-  std::uint32_t ahead_ = 0;  // slots offered beyond options_.slots
-  Duration mean_life_{0};    // of processes lately
+  std::uint32_t beyond_ = 0;  // adopted beyond our slots: their ends free none
+  std::uint32_t ahead_ = 0;   // slots offered beyond options_.slots
+  Duration mean_life_{0};     // of processes lately
   std::uint64_t lives_ = 0;
   Mono linger_until_{};  // reports wait until then; the epoch: none waits
   const core::TaskDef* last_def_ = nullptr;
@@ -188,6 +189,7 @@ Status Worker::Core::open() {
   client_.attach();
   const auto taken = static_cast<std::uint32_t>(attempts_.size());
   if (options_.slots > taken) port_.offer(id_, options_.slots - taken);
+  beyond_ = taken > options_.slots ? taken - options_.slots : 0;
   // Signals are for the thread that started us.
   sigset_t all, before;
   sigfillset(&all);
@@ -316,7 +318,11 @@ void Worker::Core::begin_waiting() {
 void Worker::Core::over(LiveAttempt& attempt) {
   auto it = attempts_.find(attempt.fence());
   if (it == attempts_.end() || it->second.get() != &attempt) return;
-  if (!draining_) ++freed_;
+  if (beyond_ > 0) {
+    --beyond_;
+  } else if (!draining_) {
+    ++freed_;
+  }
   if (it->second->is_process() && it->second->has_started()) look_ahead(*it->second);
   auto kept = std::move(it->second);
   attempts_.erase(it);
