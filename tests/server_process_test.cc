@@ -232,6 +232,11 @@ TEST_F(ServerProcess, CommandsWorkOnAServerAsOnADirectory) {
   EXPECT_THAT(pawl({"show", "@last-failed"}).out, HasSubstr("failed"));
   EXPECT_EQ(pawl({"show", "99"}).code, 7);
   EXPECT_EQ(pawl({"wait", "1", "3"}).code, 3);
+  EXPECT_EQ(pawl({"watch", "1", "-q"}).code, 0);
+  const auto history = pawl({"history", "1"});
+  EXPECT_THAT(history.out, HasSubstr("run completed"));
+  EXPECT_EQ(history.out, place_.pawl({"history", "1"}).out);
+  EXPECT_EQ(pawl({"ls"}).out, place_.pawl({"ls"}).out);
   elsewhere.write("g.yaml", kGated);
   EXPECT_EQ(pawl({"api", "POST", "workflows", "-d", "@g.yaml"}).code, 0);
   EXPECT_EQ(pawl({"api", "POST", "runs", "-d", R"({"workflow": "gated"})"}).code, 0);
@@ -255,20 +260,31 @@ TEST_F(ServerProcess, TasksHaveTheGraceToEnd) {
   auto submit_held = [&](std::uint16_t port) {
     const auto text =
         str("pawl: 1\nname: held\ntasks: {a: {action: shell, shell: bash, kill_after: 1s"
-            ", run: 'echo up > ",
+            ", run: 'echo begun; echo up > ",
             ready, "; read x < ", go, "'}}\n");
     ask(port, "POST", "/api/v1/workflows", "", text, {{"Content-Type", "application/yaml"}});
     EXPECT_EQ(ask(port, "POST", "/api/v1/runs", "", R"({"workflow": "held"})").status, 201);
+  };
+  // It writes to the pipe a moment before the worker hears that it runs; what it printed is later.
+  auto known_to_run = [&](const Child& up, std::string_view run) {
+    const auto lines = str("/api/v1/runs/", run, "/tasks/a/logs");
+    for (int i = 0; i < 6'000; ++i) {
+      if (ask(port_of(up), "GET", lines).json()["items"].size() > 0) return true;
+      if (up.ends_within(std::chrono::milliseconds(20))) return false;
+    }
+    return false;
   };
   {
     auto up = start("up", {"--grace", "1m"});
     submit_held(port_of(up));
     ASSERT_EQ(signs.next(), "up");
+    ASSERT_TRUE(known_to_run(up, "1"));
     up.signal(SIGTERM);
     ASSERT_TRUE(up.says("stopping"));
     place_.sh("echo on > go");
     EXPECT_EQ(up.wait().code, 0);
-    EXPECT_EQ(place_.pawl({"show", "1", "--json"}).json()["state"], "completed");
+    const auto shown = place_.pawl({"show", "1", "--json"});
+    EXPECT_EQ(shown.json()["state"], "completed") << shown.out << shown.err;
   }
   {
     auto up = start("up", {"--grace", "0s"});
@@ -276,7 +292,8 @@ TEST_F(ServerProcess, TasksHaveTheGraceToEnd) {
     ASSERT_EQ(signs.next(), "up");
     up.signal(SIGTERM);
     EXPECT_EQ(up.wait().code, 0);
-    EXPECT_EQ(place_.pawl({"show", "2", "--json"}).json()["state"], "running");
+    const auto shown = place_.pawl({"show", "2", "--json"});
+    EXPECT_EQ(shown.json()["state"], "running") << shown.out << shown.err;
   }
   auto up = start();
   ASSERT_EQ(signs.next(), "up");  // again, from its beginning

@@ -29,10 +29,10 @@ class ApiClient {
 
   struct Request {
     std::string method = "GET";
-    std::string path;  // with its query
-    std::string body;
+    std::string path = {};  // with its query
+    std::string body = {};
     std::string type = "application/json";
-    std::vector<std::pair<std::string, std::string>> headers;
+    std::vector<std::pair<std::string, std::string>> headers = {};
   };
   // Whatever was answered. Errors: unavailable, where nobody answers; timeout.
   Result<ApiAnswer> ask(const Request& request) const;

@@ -518,9 +518,9 @@ std::vector<Topic> topics() {
 }
 
 // Commands that can ask a server instead of a data directory.
-constexpr std::array<std::string_view, 13> kOnServers = {
-    "run",    "wait",   "ls",    "show",    "logs",    "why",   "pause",
-    "resume", "cancel", "retry", "recover", "approve", "reject"};
+constexpr std::array<std::string_view, 15> kOnServers = {
+    "run",   "watch",  "wait",   "ls",    "show",    "logs",    "why",   "history",
+    "pause", "resume", "cancel", "retry", "recover", "approve", "reject"};
 
 CommandTable make_table() {
   CommandTable table{

@@ -173,6 +173,12 @@ Result<int> remote_run(const Ask& ask) {
                        str("/api/v1/runs/", text_or_empty(answer.json()["run_id"])));
 }
 
+Result<int> remote_watch(const Ask& ask) {
+  const auto api = TRY(ApiClient::open(ask));
+  Signals signals;
+  return follow_remote(ask, api, signals, TRY(find_remote(api, ask.run())));
+}
+
 Result<int> remote_wait(const Ask& ask) {
   const auto api = TRY(ApiClient::open(ask));
   Signals signals;
@@ -240,6 +246,19 @@ Result<int> remote_why(const Ask& ask) {
     ask.print(why_page(reasons, text_or_empty(run["run_id"]), text_or_empty(run["state"]),
                        ask.io.out_term()));
   }
+  return 0;
+}
+
+Result<int> remote_history(const Ask& ask) {
+  const auto api = TRY(ApiClient::open(ask));
+  const auto run = TRY(find_remote(api, ask.run()));
+  Json all = Json::array();
+  for (Json page = Json::object().set("last_seq", 0).set("more", true); page["more"] == true;) {
+    page = TRY(api.call("GET", str(run, "/events?limit=500&after_seq=", page["last_seq"].dump())));
+    for (const auto& event : page["items"].as_array())
+      all.push(event);
+  }
+  print_events(ask, all);
   return 0;
 }
 

@@ -10,11 +10,13 @@ namespace pawl::cli {
 bool asks_server(const Ask& ask);
 
 Result<int> remote_run(const Ask& ask);
+Result<int> remote_watch(const Ask& ask);
 Result<int> remote_wait(const Ask& ask);
 Result<int> remote_ls(const Ask& ask);
 Result<int> remote_show(const Ask& ask);
 Result<int> remote_logs(const Ask& ask);
 Result<int> remote_why(const Ask& ask);
+Result<int> remote_history(const Ask& ask);
 Result<int> remote_pause(const Ask& ask);
 Result<int> remote_resume(const Ask& ask);
 Result<int> remote_cancel(const Ask& ask);

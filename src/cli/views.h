@@ -10,6 +10,8 @@ namespace pawl::cli {
 
 // Rows of runs: a table, ids only under -q, or the array.
 void print_runs(const Ask& ask, const Json& rows);
+// `history`: events, of --task only where that is given.
+void print_events(const Ask& ask, const Json& events);
 // `show`: the run with its `tasks`, up to its outputs.
 std::string run_page(const Json& run, const Term& term, Time now);
 // `why`: its reasons. `run` and `state` stand for the run itself.

@@ -40,7 +40,10 @@ _pawl() {
     "watch --fail-on")
       mapfile -t COMPREPLY < <(compgen -W 'warning fail' -- "$word")
       return ;;
-    "watch --slots"|"watch --resource") return ;;
+    "watch --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "watch --slots"|"watch --resource"|"watch --server") return ;;
     "wait --fail-on")
       mapfile -t COMPREPLY < <(compgen -W 'warning fail' -- "$word")
       return ;;
@@ -78,7 +81,10 @@ _pawl() {
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
     "why --server") return ;;
-    "history --task") return ;;
+    "history --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "history --task"|"history --server") return ;;
     "graph --format"|"graph -o")
       mapfile -t COMPREPLY < <(compgen -W 'tree dot mermaid' -- "$word")
       return ;;
@@ -139,7 +145,7 @@ _pawl() {
     local flags=''
     case $command in
       run) flags='--input -i --inputs --name --label --progress --slots --resource --fail-on --idempotency-key --server --token-file' ;;
-      watch) flags='--progress --slots --resource --fail-on' ;;
+      watch) flags='--progress --slots --resource --fail-on --server --token-file' ;;
       wait) flags='--fail-on --server --token-file' ;;
       plan) flags='--input -i --inputs' ;;
       worker) flags='--server --queue --slots --label --name --token-file --grace' ;;
@@ -147,7 +153,7 @@ _pawl() {
       show) flags='--server --token-file' ;;
       logs) flags='--follow -f --tail --attempt --grep --server --token-file' ;;
       why) flags='--server --token-file' ;;
-      history) flags='--task' ;;
+      history) flags='--task --server --token-file' ;;
       graph) flags='--format -o' ;;
       pause) flags='--message -m --server --token-file' ;;
       resume) flags='--server --token-file' ;;

@@ -54,6 +54,8 @@ complete -c pawl -n '__fish_seen_subcommand_from watch' -l progress -x -a 'auto 
 complete -c pawl -n '__fish_seen_subcommand_from watch' -l slots -x -d 'tasks at once (default: two a processor, at least 4)'
 complete -c pawl -n '__fish_seen_subcommand_from watch' -l resource -x -d 'what this machine has, such as gpu=2'
 complete -c pawl -n '__fish_seen_subcommand_from watch' -l fail-on -x -a 'warning fail' -d 'the mildest verdict that exits 4'
+complete -c pawl -n '__fish_seen_subcommand_from watch' -l server -x -d 'ask this server instead of a data directory (or $PAWL_SERVER)'
+complete -c pawl -n '__fish_seen_subcommand_from watch' -l token-file -rF -d 'the file that holds its token (or $PAWL_TOKEN_FILE)'
 complete -c pawl -n '__fish_seen_subcommand_from watch' -a '(timeout 0.3 pawl ls -q --limit 50 2>/dev/null)'
 complete -c pawl -n '__fish_seen_subcommand_from wait' -l fail-on -x -a 'warning fail' -d 'the mildest verdict that exits 4'
 complete -c pawl -n '__fish_seen_subcommand_from wait' -l server -x -d 'ask this server instead of a data directory (or $PAWL_SERVER)'
@@ -92,6 +94,8 @@ complete -c pawl -n '__fish_seen_subcommand_from why' -l server -x -d 'ask this 
 complete -c pawl -n '__fish_seen_subcommand_from why' -l token-file -rF -d 'the file that holds its token (or $PAWL_TOKEN_FILE)'
 complete -c pawl -n '__fish_seen_subcommand_from why' -a '(timeout 0.3 pawl ls -q --limit 50 2>/dev/null)'
 complete -c pawl -n '__fish_seen_subcommand_from history' -l task -x -d 'of this task only'
+complete -c pawl -n '__fish_seen_subcommand_from history' -l server -x -d 'ask this server instead of a data directory (or $PAWL_SERVER)'
+complete -c pawl -n '__fish_seen_subcommand_from history' -l token-file -rF -d 'the file that holds its token (or $PAWL_TOKEN_FILE)'
 complete -c pawl -n '__fish_seen_subcommand_from history' -a '(timeout 0.3 pawl ls -q --limit 50 2>/dev/null)'
 complete -c pawl -n '__fish_seen_subcommand_from graph' -l format -s o -x -a 'tree dot mermaid' -d 'of the drawing'
 complete -c pawl -n '__fish_seen_subcommand_from graph' -F
