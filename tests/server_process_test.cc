@@ -177,6 +177,130 @@ TEST_F(ServerProcess, WhatWasAnsweredSurvivesAKill) {
   EXPECT_EQ(ask(port, "GET", str("/api/v1/runs/", first, "/tasks/before")).json()["attempts"], 1);
 }
 
+TEST_F(ServerProcess, ApiSendsOneRequest) {
+  auto up = start();
+  const auto url = str("http://127.0.0.1:", port_of(up));
+  place_.write("w.yaml", kGated);
+  auto api = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "api");
+    words.insert(words.end(), {"--server", url});
+    return place_.pawl(words);
+  };
+  EXPECT_EQ(api({"GET", "/livez"}).out, "ok\n");
+  EXPECT_EQ(api({"POST", "workflows", "-d", "@w.yaml"}).json()["name"], "gated");
+  const std::vector<std::string> post = {
+      "POST", "runs", "-d", R"({"workflow": "gated"})", "-H", "Idempotency-Key=k"};
+  EXPECT_EQ(api(post).json()["run_id"], "1");
+  EXPECT_EQ(api(post).json()["run_id"], "1");
+  auto lost = api({"GET", "runs/99"});
+  EXPECT_EQ(lost.code, 7);
+  EXPECT_THAT(lost.err, HasSubstr("there is no run 99"));
+  EXPECT_EQ(api({"POST", "runs", "-d", "{}"}).code, 2);
+  place_.write("token", place_.pawl({"token", "create", "v", "--role", "viewer"}).out);
+  EXPECT_EQ(api({"GET", "runs"}).code, 8);
+  EXPECT_EQ(api({"GET", "runs", "--token-file", "token"}).code, 0);
+  EXPECT_EQ(api({"POST", "runs", "-d", "{}", "--token-file", "token"}).code, 8);
+  up.signal(SIGTERM);
+  up.wait();
+  EXPECT_EQ(api({"GET", "runs"}).code, 10);
+  EXPECT_EQ(place_.pawl({"api", "GET", "runs", "--server", "nowhere"}).code, 2);
+}
+
+TEST_F(ServerProcess, CommandsWorkOnAServerAsOnADirectory) {
+  auto up = start();
+  const auto url = str("http://127.0.0.1:", port_of(up));
+  Place elsewhere;  // without a data directory
+  auto pawl = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--server", url});
+    return elsewhere.pawl(words);
+  };
+  elsewhere.write("w.yaml",
+                  "pawl: 1\nname: w\ninputs: {n: {type: integer, default: 1}}\ntasks:\n"
+                  "  a: {action: shell, env: {N: '${{ inputs.n }}'}, run: 'echo n is $N; "
+                  "echo \"{\\\"x\\\": $N}\" > $PAWL_OUTPUT'}\n"
+                  "outputs: {x: '${{ tasks.a.outputs.x }}'}\n");
+  elsewhere.write("bad.yaml", "pawl: 1\nname: bad\ntasks: {a: {action: shell, run: exit 3}}\n");
+  auto run = pawl({"run", "w.yaml", "-i", "n=7"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("x: 7"));
+  EXPECT_EQ(pawl({"run", "w", "-i", "n=8", "--json"}).json()["outputs"]["x"], 8);
+  EXPECT_EQ(pawl({"run", "bad.yaml"}).code, 3);
+  EXPECT_EQ(pawl({"run", "w.yaml", "-i", "n=x"}).code, 6);
+  EXPECT_EQ(pawl({"ls", "-q"}).out, "3\n2\n1\n");
+  EXPECT_EQ(pawl({"ls", "--state", "failed", "--json"}).json()[std::size_t{0}]["workflow"], "bad");
+  EXPECT_THAT(pawl({"logs", "1", "a"}).out, HasSubstr("n is 7"));
+  EXPECT_THAT(pawl({"show", "@last-failed"}).out, HasSubstr("failed"));
+  EXPECT_EQ(pawl({"show", "99"}).code, 7);
+  EXPECT_EQ(pawl({"wait", "1", "3"}).code, 3);
+  EXPECT_EQ(pawl({"watch", "1", "-q"}).code, 0);
+  const auto history = pawl({"history", "1"});
+  EXPECT_THAT(history.out, HasSubstr("run completed"));
+  EXPECT_EQ(history.out, place_.pawl({"history", "1"}).out);
+  EXPECT_EQ(pawl({"ls"}).out, place_.pawl({"ls"}).out);
+  elsewhere.write("g.yaml", kGated);
+  EXPECT_EQ(pawl({"api", "POST", "workflows", "-d", "@g.yaml"}).code, 0);
+  EXPECT_EQ(pawl({"api", "POST", "runs", "-d", R"({"workflow": "gated"})"}).code, 0);
+  ASSERT_TRUE(waits_at_gate(up, port_of(up)));
+  EXPECT_THAT(pawl({"why", "@last"}).out, HasSubstr("gate"));
+  EXPECT_EQ(pawl({"pause", "4", "--json"}).json()["state"], "paused");
+  EXPECT_EQ(pawl({"resume", "4"}).code, 0);
+  EXPECT_EQ(pawl({"resume", "4"}).code, 9);
+  EXPECT_EQ(pawl({"approve", "4"}).code, 0);
+  EXPECT_EQ(pawl({"wait", "4"}).code, 0);
+  EXPECT_EQ(pawl({"approve", "4"}).code, 9);
+  auto again = pawl({"recover", "4", "--from", "after", "--json"});
+  EXPECT_EQ(again.json()["source_run"], "4") << again.err;
+  struct stat s {};
+  EXPECT_NE(::stat(elsewhere.file(".pawl").c_str(), &s), 0);
+}
+
+TEST_F(ServerProcess, TasksHaveTheGraceToEnd) {
+  const auto go = place_.pipe("go"), ready = place_.pipe("ready");
+  LineReader hold(go), signs(ready);
+  auto submit_held = [&](std::uint16_t port) {
+    const auto text =
+        str("pawl: 1\nname: held\ntasks: {a: {action: shell, shell: bash, kill_after: 1s"
+            ", run: 'echo up > ",
+            ready, "; read x < ", go, "'}}\n");
+    ask(port, "POST", "/api/v1/workflows", "", text, {{"Content-Type", "application/yaml"}});
+    EXPECT_EQ(ask(port, "POST", "/api/v1/runs", "", R"({"workflow": "held"})").status, 201);
+  };
+  // It writes to the pipe a moment before the worker hears that it runs; what it printed is later.
+  auto known_to_run = [&](const Child& up, std::string_view run) {
+    const auto lines = str("/api/v1/runs/", run, "/tasks/a/logs");
+    for (int i = 0; i < 6'000; ++i) {
+      if (ask(port_of(up), "GET", lines).json()["items"].size() > 0) return true;
+      if (up.ends_within(std::chrono::milliseconds(20))) return false;
+    }
+    return false;
+  };
+  {
+    auto up = start("up", {"--grace", "1m"});
+    submit_held(port_of(up));
+    ASSERT_EQ(signs.next(), "up");
+    ASSERT_TRUE(known_to_run(up, "1"));
+    up.signal(SIGTERM);
+    ASSERT_TRUE(up.says("stopping"));
+    place_.sh("echo on > go");
+    EXPECT_EQ(up.wait().code, 0);
+    const auto shown = place_.pawl({"show", "1", "--json"});
+    EXPECT_EQ(shown.json()["state"], "completed") << shown.out << shown.err;
+  }
+  {
+    auto up = start("up", {"--grace", "0s"});
+    submit_held(port_of(up));
+    ASSERT_EQ(signs.next(), "up");
+    up.signal(SIGTERM);
+    EXPECT_EQ(up.wait().code, 0);
+    const auto shown = place_.pawl({"show", "2", "--json"});
+    EXPECT_EQ(shown.json()["state"], "running") << shown.out << shown.err;
+  }
+  auto up = start();
+  ASSERT_EQ(signs.next(), "up");  // again, from its beginning
+  place_.sh("echo on > go");
+  EXPECT_EQ(place_.pawl({"wait", "2"}).code, 0);
+}
+
 TEST_F(ServerProcess, LogsCanBeJson) {
   auto up = place_.start({"up", "--listen", "127.0.0.1:0", "--log-json"});
   ASSERT_TRUE(up.says("\"serving\""));

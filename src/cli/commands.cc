@@ -1,5 +1,8 @@
 #include "cli/commands.h"
 
+#include <algorithm>
+#include <array>
+
 #include "cli/commands_serving.h"
 
 namespace pawl::cli {
@@ -114,6 +117,55 @@ CommandSpec run_command() {
   };
 }
 
+CommandSpec worker_command() {
+  return {
+      .name = "worker",
+      .summary = "carry out tasks of a server on this machine",
+      .group = kRunning,
+      .flags = {{.name = "server",
+                 .kind = FlagKind::text,
+                 .value = "URL",
+                 .help = "the server, such as http://10.0.0.5:7070 (or $PAWL_SERVER)",
+                 .common = true},
+                {.name = "queue",
+                 .kind = FlagKind::text,
+                 .value = "NAME",
+                 .help = "a queue to serve (default: every queue)",
+                 .repeat = true,
+                 .common = true},
+                kSlots,
+                {.name = "label",
+                 .kind = FlagKind::pair,
+                 .value = "NAME=VALUE",
+                 .help = "what this machine is, for people and lists",
+                 .repeat = true},
+                {.name = "name",
+                 .kind = FlagKind::text,
+                 .value = "TEXT",
+                 .help = "what lists call it (default: host and process)"},
+                {.name = "token-file",
+                 .kind = FlagKind::text,
+                 .value = "FILE",
+                 .help = "the file that holds its token (or $PAWL_TOKEN_FILE)",
+                 .common = true},
+                {.name = "grace",
+                 .kind = FlagKind::duration,
+                 .value = "DURATION",
+                 .help = "how long what runs may go on once told to stop",
+                 .fallback = "60s"}},
+      .examples = {{"pawl worker --server http://10.0.0.5:7070 --token-file token",
+                    "every queue, two tasks a processor"},
+                   {"pawl worker --server http://localhost:7070 --queue gpu --slots 2",
+                    "two tasks at once, of one queue"}},
+      .details =
+          "Its data (--data, default ./.pawl-worker) is a directory of its own: the same "
+          "directory is the same worker. Tasks outlive the worker; started again, it goes on "
+          "with them. While the server is away they run on, and their results are delivered "
+          "when it is back.\n\n"
+          "TERM or Ctrl-C: nothing new is taken, and what runs may end, for --grace; then it is "
+          "stopped and given back. Once more: the worker leaves at once, its tasks run on."};
+}
+
 std::vector<CommandSpec> running() {
   return {
       run_command(),
@@ -147,6 +199,7 @@ std::vector<CommandSpec> running() {
        .flags = {kInput, kInputs},
        .examples = {{"pawl plan nightly.yaml -i day=2026-01-31",
                      "tasks, and what each waits for"}}},
+      worker_command(),
   };
 }
 
@@ -468,6 +521,8 @@ std::vector<Topic> topics() {
       {"environment", "the variables that Pawl reads and sets",
        "Read by every command:\n\n"
        "PAWL_DATA  the data directory, where --data is not given\n"
+       "PAWL_SERVER  the server, where --server is not given\n"
+       "PAWL_TOKEN_FILE  the file with its token, where --token-file is not given\n"
        "NO_COLOR  no colour, where it is not empty\n"
        "CLICOLOR_FORCE  colour even in a pipe, where it is set and not 0\n"
        "TERM  dumb means no colour\n"
@@ -482,6 +537,11 @@ std::vector<Topic> topics() {
   };
 }
 
+// Commands that can ask a server instead of a data directory.
+constexpr std::array<std::string_view, 15> kOnServers = {
+    "run",   "watch",  "wait",   "ls",    "show",    "logs",    "why",   "history",
+    "pause", "resume", "cancel", "retry", "recover", "approve", "reject"};
+
 CommandTable make_table() {
   CommandTable table{
       .program = "pawl",
@@ -494,8 +554,13 @@ CommandTable make_table() {
       .topics = topics(),
   };
   for (auto* group : {running, looking, steering, gates, serving_commands, within_tasks, care}) {
-    for (auto& command : group())
+    for (auto& command : group()) {
+      if (std::find(kOnServers.begin(), kOnServers.end(), command.name) != kOnServers.end()) {
+        for (auto& flag : server_access_flags())
+          command.flags.push_back(flag);
+      }
       table.commands.push_back(std::move(command));
+    }
   }
   return table;
 }

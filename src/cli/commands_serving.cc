@@ -100,10 +100,60 @@ CommandSpec token_command() {
               "it cannot be shown again."};
 }
 
+CommandSpec api_command() {
+  return {
+      .name = "api",
+      .summary = "send one request to a server's API",
+      .group = kServing,
+      .args = {{.name = "METHOD",
+                .complete = Complete::choice,
+                .choices = "GET|POST|PUT|DELETE|HEAD"},
+               {.name = "PATH"}},
+      .flags = {{.name = "body",
+                 .letter = 'd',
+                 .kind = FlagKind::text,
+                 .value = "JSON|@FILE|-",
+                 .help = "what is sent; a .yaml file goes as YAML",
+                 .common = true},
+                {.name = "type",
+                 .kind = FlagKind::text,
+                 .value = "MEDIA-TYPE",
+                 .help = "of the body, where it is another"},
+                {.name = "header",
+                 .letter = 'H',
+                 .kind = FlagKind::pair,
+                 .value = "NAME=VALUE",
+                 .help = "a field of the request",
+                 .repeat = true}},
+      .examples = {{"pawl api GET runs?state=failed", "below /api/v1/"},
+                   {"pawl api POST workflows -d @nightly.yaml", "register a file"},
+                   {"pawl api POST runs -d '{\"workflow\": \"nightly\"}' -H Idempotency-Key=day-1",
+                    "at most one run for that key"},
+                   {"pawl api GET /readyz", "any other path of the server"}},
+      .details =
+          "The server is --server, else $PAWL_SERVER, else http://127.0.0.1:7070; the "
+          "token is the first line of --token-file, else of $PAWL_TOKEN_FILE. The exit "
+          "code is that of the problem which is answered."};
+}
+
 }  // namespace
 
+std::vector<FlagSpec> server_access_flags() {
+  return {{.name = "server",
+           .kind = FlagKind::text,
+           .value = "URL",
+           .help = "ask this server instead of a data directory (or $PAWL_SERVER)"},
+          {.name = "token-file",
+           .kind = FlagKind::text,
+           .value = "FILE",
+           .help = "the file that holds its token (or $PAWL_TOKEN_FILE)"}};
+}
+
 std::vector<CommandSpec> serving_commands() {
-  return {up_command(), serve_command(), token_command()};
+  auto api = api_command();
+  for (auto& flag : server_access_flags())
+    api.flags.push_back(flag);
+  return {up_command(), serve_command(), token_command(), std::move(api)};
 }
 
 }  // namespace pawl::cli

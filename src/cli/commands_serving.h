@@ -1,6 +1,6 @@
 #pragma once
-// The part of the command table that is about servers: up, serve, token. Apart from commands.cc
-// for its length only; commands() has all of it.
+// The part of the command table that is about servers: up, serve, token, api. Apart from
+// commands.cc for its length only; commands() has all of it.
 
 #include <vector>
 
@@ -9,5 +9,7 @@
 namespace pawl::cli {
 
 std::vector<CommandSpec> serving_commands();
+// --server and --token-file, of commands that can ask a server.
+std::vector<FlagSpec> server_access_flags();
 
 }  // namespace pawl::cli

@@ -31,6 +31,8 @@ Result<int> run_schema(const Ask& ask);
 Result<int> run_serve(const Ask& ask);
 Result<int> run_up(const Ask& ask);
 Result<int> run_token(const Ask& ask);
+Result<int> run_api(const Ask& ask);
+Result<int> run_worker(const Ask& ask);
 
 const std::vector<HandlerRow>& engine_handlers();
 

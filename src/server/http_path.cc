@@ -60,7 +60,7 @@ bool decode_query(std::string_view raw, QueryItems& items, const char*& why) {
     const bool whole =
         percent_decode(part.substr(0, equals), true, name) &&
         (equals == std::string_view::npos || percent_decode(part.substr(equals + 1), true, value));
-    if (!whole) {
+    if (!whole || part.find('\0') != std::string_view::npos) {
       why = "the query has a broken escape, or a NUL";
     } else if (!valid_utf8(name) || !valid_utf8(value)) {
       why = "the query is not UTF-8";
