@@ -4,6 +4,7 @@
 #include <set>
 
 #include "manufacturing/json_tree.h"
+#include "manufacturing/page.h"
 #include "manufacturing/tasks.h"
 #include "manufacturing/timestamp.h"
 #include "manufacturing/trace.h"
@@ -77,6 +78,9 @@ pawl::App Service::app() {
       return (this->*method)(pawl, request);
     };
   };
+  app.route("GET", "/", Role::viewer, [](pawl::Orchestrator&, const pawl::Request&) {
+    return pawl::Response{200, "text/html; charset=utf-8", page_html()};
+  });
   app.route("POST", "/workflow", Role::operator_, bind(&Service::post_workflow));
   app.route("GET", "/status/{id}", Role::viewer, bind(&Service::get_status));
   app.route("GET", "/results/{id}", Role::viewer, bind(&Service::get_results));

@@ -176,6 +176,21 @@ TEST_F(ServiceTest, WhatIsWrongIsAnswered) {
   json(ask("GET", "/workflows", "", {{"limit", "0"}}), 422);
 }
 
+TEST_F(ServiceTest, ThePageAsksNobodyElse) {
+  open();
+  auto page = ask("GET", "/");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
+  EXPECT_THAT(page.body, HasSubstr("default-src 'none'"));
+  // Nothing from elsewhere, and nothing that would make markup of what a batch says.
+  for (const char* never : {"http:", "https:", "src=", "@import", "innerHTML", "insertAdjacentHTML",
+                            "document.write", "eval("})
+    EXPECT_THAT(page.body, testing::Not(HasSubstr(never)));
+  // Every route that it asks for is there.
+  for (const char* path : {"/workflows?limit=20", "/status/", "/results/", "/workflow"})
+    EXPECT_THAT(page.body, HasSubstr(std::string("\"") + path));
+}
+
 TEST_F(ServiceTest, NoResultBeforeTheEnd) {
   open();
   // A run that is created and not started waits.

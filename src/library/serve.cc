@@ -37,6 +37,7 @@ HttpResponse to_http(Response response) {
   // What an app sends is never more than its type says.
   http.headers.emplace_back("X-Content-Type-Options", "nosniff");
   http.headers.emplace_back("Cache-Control", "no-store");
+  http.headers.emplace_back("X-Frame-Options", "DENY");
   return http;
 }
 
