@@ -21,6 +21,7 @@ void bench_crash(Report&);
 void bench_processes(Report&);
 void bench_footprint(Report&);
 void bench_library(Report&);
+void bench_stream(Report&);
 int child_main(int argc, char** argv);
 
 const std::vector<Benchmark>& benchmarks() {
@@ -36,6 +37,7 @@ const std::vector<Benchmark>& benchmarks() {
       {"timers", "B16: durable timers", bench_timers},
       {"growth", "growth: B1 beside a long history", bench_growth},
       {"library", "the C++ library", bench_library, true},
+      {"stream", "B11: the stream", bench_stream, true},
   };
   return all;
 }

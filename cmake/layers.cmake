@@ -122,6 +122,8 @@ function(pawl_executable)
   pawl_allocator(pawl)
   pawl_reuse_pch(pawl pawl_pch)
   install(TARGETS pawl RUNTIME DESTINATION bin)
+  install(DIRECTORY ${CMAKE_SOURCE_DIR}/packaging/systemd ${CMAKE_SOURCE_DIR}/packaging/grafana
+          DESTINATION share/pawl)
 endfunction()
 
 function(pawl_end_to_end_tests)
@@ -169,8 +171,8 @@ function(pawl_bench)
     return()
   endif()
   add_executable(pawl_bench EXCLUDE_FROM_ALL ${sources})
-  target_link_libraries(pawl_bench PRIVATE pawl_library pawl_engine pawl_worker pawl_actions
-                        pawl_store)
+  target_link_libraries(pawl_bench PRIVATE pawl_library pawl_server pawl_engine pawl_worker
+                        pawl_actions pawl_store)
   pawl_allocator(pawl_bench)
   target_include_directories(pawl_bench PRIVATE ${CMAKE_SOURCE_DIR})
   pawl_reuse_pch(pawl_bench pawl_pch)

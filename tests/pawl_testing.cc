@@ -108,10 +108,14 @@ Outcome Place::sh(const std::string& script) const {
 }
 
 Child Place::start(const std::vector<std::string>& words) const {
-  static int n = 0;
-  auto out = file(str("out.", ++n)), err = file(str("err.", n));
   std::vector<std::string> argv = {PAWL_BINARY};
   argv.insert(argv.end(), words.begin(), words.end());
+  return start_other(std::move(argv));
+}
+
+Child Place::start_other(std::vector<std::string> argv) const {
+  static int n = 0;
+  auto out = file(str("out.", ++n)), err = file(str("err.", n));
   auto pid = spawn(path_, std::move(argv), "/dev/null", out, err);
   return {pid, out, err};
 }
@@ -153,6 +157,8 @@ bool Child::says(std::string_view text) const {
   }
   return false;
 }
+
+std::string Child::said() const { return text_of(err_); }
 
 bool Child::ends_within(std::chrono::milliseconds time) const { return ends(pid_, time); }
 

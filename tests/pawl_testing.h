@@ -39,6 +39,7 @@ class Place {
   Outcome pawl(const std::vector<std::string>& words, std::string_view input = {}) const;
   Outcome sh(const std::string& script) const;  // $PAWL is the binary, $PAWL_DATA the directory
   Child start(const std::vector<std::string>& words) const;
+  Child start_other(std::vector<std::string> argv) const;  // another program
   // A named pipe: a task that writes a line to it is waited for by next_line().
   std::string pipe(std::string_view name) const;
   // Ends the spawner of this directory, as a power cut would.
@@ -63,6 +64,7 @@ class Child {
   Outcome wait();
   // Waits until it has printed this on stderr; false where it ends, or a minute passes, without.
   bool says(std::string_view text) const;
+  std::string said() const;  // all that it has printed on stderr so far
   // False where it is still running after so long.
   bool ends_within(std::chrono::milliseconds time) const;
 

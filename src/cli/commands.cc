@@ -1,5 +1,10 @@
 #include "cli/commands.h"
 
+#include <algorithm>
+#include <array>
+
+#include "cli/commands_serving.h"
+
 namespace pawl::cli {
 
 namespace {
@@ -112,6 +117,55 @@ CommandSpec run_command() {
   };
 }
 
+CommandSpec worker_command() {
+  return {
+      .name = "worker",
+      .summary = "carry out tasks of a server on this machine",
+      .group = kRunning,
+      .flags = {{.name = "server",
+                 .kind = FlagKind::text,
+                 .value = "URL",
+                 .help = "the server, such as http://10.0.0.5:7070 (or $PAWL_SERVER)",
+                 .common = true},
+                {.name = "queue",
+                 .kind = FlagKind::text,
+                 .value = "NAME",
+                 .help = "a queue to serve (default: every queue)",
+                 .repeat = true,
+                 .common = true},
+                kSlots,
+                {.name = "label",
+                 .kind = FlagKind::pair,
+                 .value = "NAME=VALUE",
+                 .help = "what this machine is, for people and lists",
+                 .repeat = true},
+                {.name = "name",
+                 .kind = FlagKind::text,
+                 .value = "TEXT",
+                 .help = "what lists call it (default: host and process)"},
+                {.name = "token-file",
+                 .kind = FlagKind::text,
+                 .value = "FILE",
+                 .help = "the file that holds its token (or $PAWL_TOKEN_FILE)",
+                 .common = true},
+                {.name = "grace",
+                 .kind = FlagKind::duration,
+                 .value = "DURATION",
+                 .help = "how long what runs may go on once told to stop",
+                 .fallback = "60s"}},
+      .examples = {{"pawl worker --server http://10.0.0.5:7070 --token-file token",
+                    "every queue, two tasks a processor"},
+                   {"pawl worker --server http://localhost:7070 --queue gpu --slots 2",
+                    "two tasks at once, of one queue"}},
+      .details =
+          "Its data (--data, default ./.pawl-worker) is a directory of its own: the same "
+          "directory is the same worker. Tasks outlive the worker; started again, it goes on "
+          "with them. While the server is away they run on, and their results are delivered "
+          "when it is back.\n\n"
+          "TERM or Ctrl-C: nothing new is taken, and what runs may end, for --grace; then it is "
+          "stopped and given back. Once more: the worker leaves at once, its tasks run on."};
+}
+
 std::vector<CommandSpec> running() {
   return {
       run_command(),
@@ -145,6 +199,7 @@ std::vector<CommandSpec> running() {
        .flags = {kInput, kInputs},
        .examples = {{"pawl plan nightly.yaml -i day=2026-01-31",
                      "tasks, and what each waits for"}}},
+      worker_command(),
   };
 }
 
@@ -341,7 +396,7 @@ std::vector<CommandSpec> gates() {
   };
 }
 
-std::vector<CommandSpec> care() {
+std::vector<CommandSpec> within_tasks() {
   return {
       {.name = "emit",
        .summary = "report progress, metrics, warnings from a task's script",
@@ -365,10 +420,31 @@ std::vector<CommandSpec> care() {
        .details =
            "Appends one JSON line to the file that $PAWL_EVENTS names, in one write, so that "
            "several processes of a task can report at once."},
+  };
+}
+
+std::vector<CommandSpec> care() {
+  return {
       {.name = "doctor",
        .summary = "look for what would keep runs from working here",
        .group = kCare,
        .examples = {{"pawl doctor", "only what is wrong, each with a remedy; exit 1 on any"}}},
+      {.name = "backup",
+       .summary = "copy the data directory, also while it is in use",
+       .group = kCare,
+       .args = {{.name = "DIR", .complete = Complete::file}},
+       .examples = {{"pawl backup /backups/2026-01-31",
+                     "a directory of its own, read and checked"}},
+       .details =
+           "The copy is of one moment, whole and synced, or it is not there. It is a data "
+           "directory itself: `pawl ls --data DIR` looks into it. What runs meanwhile goes on; in "
+           "the copy its attempts count as lost and start again from their checkpoints."},
+      {.name = "restore",
+       .summary = "make the data directory from a backup",
+       .group = kCare,
+       .args = {{.name = "DIR", .complete = Complete::file}},
+       .examples = {{"pawl restore /backups/2026-01-31 --data /var/lib/pawl",
+                     "where no data directory is yet"}}},
       {.name = "schema",
        .summary = "print the JSON Schema of workflow files",
        .group = kCare,
@@ -445,6 +521,8 @@ std::vector<Topic> topics() {
       {"environment", "the variables that Pawl reads and sets",
        "Read by every command:\n\n"
        "PAWL_DATA  the data directory, where --data is not given\n"
+       "PAWL_SERVER  the server, where --server is not given\n"
+       "PAWL_TOKEN_FILE  the file with its token, where --token-file is not given\n"
        "NO_COLOR  no colour, where it is not empty\n"
        "CLICOLOR_FORCE  colour even in a pipe, where it is set and not 0\n"
        "TERM  dumb means no colour\n"
@@ -459,6 +537,11 @@ std::vector<Topic> topics() {
   };
 }
 
+// Commands that can ask a server instead of a data directory.
+constexpr std::array<std::string_view, 15> kOnServers = {
+    "run",   "watch",  "wait",   "ls",    "show",    "logs",    "why",   "history",
+    "pause", "resume", "cancel", "retry", "recover", "approve", "reject"};
+
 CommandTable make_table() {
   CommandTable table{
       .program = "pawl",
@@ -470,9 +553,14 @@ CommandTable make_table() {
       .flags = global_flags(),
       .topics = topics(),
   };
-  for (auto* group : {running, looking, steering, gates, care}) {
-    for (auto& command : group())
+  for (auto* group : {running, looking, steering, gates, serving_commands, within_tasks, care}) {
+    for (auto& command : group()) {
+      if (std::find(kOnServers.begin(), kOnServers.end(), command.name) != kOnServers.end()) {
+        for (auto& flag : server_access_flags())
+          command.flags.push_back(flag);
+      }
       table.commands.push_back(std::move(command));
+    }
   }
   return table;
 }

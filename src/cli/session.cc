@@ -111,12 +111,18 @@ Session::~Session() {
 
 bool Session::owns() const { return owned_ != nullptr; }
 
+server::Methods& Session::methods() {
+  PAWL_ASSERT(owned_);
+  return *owned_->methods;
+}
+
 Result<std::unique_ptr<Session>> Session::open(const Ask& ask, Access access) {
   std::unique_ptr<Session> session(new Session());
   session->directory_ = data_directory(ask);
   const auto& directory = session->directory_;
   set_log({.level = ask.args.on("verbose") ? LogLevel::debug : LogLevel::error});
-  if (access != Access::carry) TRY(look_for(directory));
+  const bool makes = access == Access::carry || access == Access::serve;
+  if (!makes) TRY(look_for(directory));
   for (int waited = 0;; waited += kAgainMs) {
     auto client = server::ControlClient::connect(directory);
     if (client.ok()) {
@@ -187,7 +193,7 @@ Status Session::own(const Ask& ask, Access access) {
     owned->worker = TRY(worker::Worker::start(*owned->engine, owned->registry, std::move(w)));
     owned->identity = worker::store_identity(directory_);
   }
-  if (access == Access::carry) {
+  if (access == Access::carry || access == Access::serve) {
     owned->control = TRY(server::ControlServer::open(directory_, *owned->methods));
     auto known = [store = owned->store.get()](RunId run) -> Result<bool> {
       return TRY(store->find_run(run)).has_value();
@@ -325,9 +331,9 @@ Result<Json> Session::await_end(RunId run, Duration patience) {
   return owned_->methods->brief(run);
 }
 
-void Session::drain(bool leave_running) {
+void Session::drain(bool leave_running, Duration grace) {
   if (!owned_ || !owned_->worker) return;
-  if (!leave_running) owned_->worker->drain(Duration{0});
+  if (!leave_running) owned_->worker->drain(grace);
   owned_->worker.reset();
 }
 

@@ -11,6 +11,7 @@
 //   running carry    the directory is ours until we leave: engine, worker, and a control socket for
 //   others; or
 //            through the owner, to be taken over when that leaves
+//   serve    as carry, but takes no work: others, over the network, do it
 //
 // What a session answers is the same in all of these; see server/methods.h.
 
@@ -24,7 +25,7 @@
 
 namespace pawl::cli {
 
-enum class Access : std::uint8_t { read, change, stop, carry };
+enum class Access : std::uint8_t { read, change, stop, carry, serve };
 
 // --data, else $PAWL_DATA, else ./.pawl.
 std::string data_directory(const Ask& ask);
@@ -37,7 +38,8 @@ class Session {
   ~Session();
 
   const std::string& directory() const { return directory_; }
-  bool owns() const;  // we, not another process
+  bool owns() const;           // we, not another process
+  server::Methods& methods();  // REQUIRES: owns()
   // {"pid", "command", "since"} of the other process that owns the directory, or null.
   const Json& other_owner() const { return other_owner_; }
 
@@ -51,10 +53,10 @@ class Session {
 
   // Waits for the end of a run that is carried here, no longer than `patience`; where it is then.
   Result<Json> await_end(RunId run, Duration patience);
-  // Ends the worker: what runs is stopped and given back (`finish` false), or left to the process
-  // that takes the directory over next (`leave_running`). Blocks; hurry() from another thread cuts
-  // it short with KILL. Does nothing where we own nothing.
-  void drain(bool leave_running);
+  // Ends the worker: what runs has `grace` to end, then is stopped and given back; or it is left to
+  // the process that takes the directory over next (`leave_running`). Blocks; hurry() from another
+  // thread cuts it short with KILL. Does nothing where we own nothing.
+  void drain(bool leave_running, Duration grace = Duration{0});
   void hurry();
   Status trouble() const;          // why nothing can be recorded now, where we own the directory
   bool watched_by_others() const;  // another process follows a run that is carried here

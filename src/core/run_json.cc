@@ -74,9 +74,7 @@ Json counts_to_json(const Run& run) {
   return j;
 }
 
-}  // namespace
-
-Json task_to_json(const Run& run, TaskId t, const Context& ctx) {
+Json task_json(const Run& run, TaskId t, const Context& ctx, bool with_outputs) {
   PAWL_ASSERT(t < run.task_count());
   const TaskRow& r = run.rows[t];
   const TaskDef& def = run.def(t);
@@ -103,12 +101,22 @@ Json task_to_json(const Run& run, TaskId t, const Context& ctx) {
   j.set("failure_class", failed ? Json(to_string(x->failure)) : Json());
   j.set("exit_code", x && x->exit_code != 0 ? Json(x->exit_code) : Json());
   j.set("warnings", x ? Json(x->warnings) : Json(0));
-  j.set("outputs", outputs_or_null(run, t, ctx));
+  if (with_outputs) j.set("outputs", outputs_or_null(run, t, ctx));
   add_rare(j, run, t);
   return j;
 }
 
-Json run_to_json(const Run& run, const Context& ctx) {
+}  // namespace
+
+Json task_to_json(const Run& run, TaskId t, const Context& ctx) {
+  return task_json(run, t, ctx, true);
+}
+
+Json task_head_to_json(const Run& run, TaskId t, const Context& ctx) {
+  return task_json(run, t, ctx, false);
+}
+
+Json run_head_to_json(const Run& run) {
   Json j = Json::object();
   j.set("run_id", str(run.id.value));
   j.set("workflow", run.workflow().name);
@@ -130,6 +138,11 @@ Json run_to_json(const Run& run, const Context& ctx) {
   j.set("source", id_or_null(run.source));
   j.set("pause_reason", text_or_null(run.pause_reason));
   j.set("counts", counts_to_json(run));
+  return j;
+}
+
+Json run_to_json(const Run& run, const Context& ctx) {
+  Json j = run_head_to_json(run);
   Json::Array tasks;
   tasks.reserve(run.task_count());
   for (TaskId t : display_order(run))

@@ -21,6 +21,9 @@ namespace pawl::core {
 // Outputs by reference are read through ctx.payload; where that fails they are null.
 Json run_to_json(const Run& run, const Context& ctx);
 Json task_to_json(const Run& run, TaskId t, const Context& ctx);
+// The same without `tasks`, and without `outputs`: what a page of a large run can afford.
+Json run_head_to_json(const Run& run);
+Json task_head_to_json(const Run& run, TaskId t, const Context& ctx);
 // {"seq", "time", "kind", "task", "attempt", "state", "reason", "text"}; null where it has none.
 Json event_to_json(const Run& run, const Event& e);
 // The exit code that `pawl run` ends with for this run (workflow.md): 0, 3, 4, 5; fail_on_warning

@@ -41,6 +41,9 @@ struct Options {
   store::Retention retention;
   std::size_t cache_bytes = 32u << 20;  // runs kept decoded in memory
   std::vector<std::string> actions;     // names beside the built-in ones that files may use
+  // What ran when the last engine ended waits so long for the worker that has it to join; then it
+  // is lost. Zero: the first join decides, as in one process, where there is one worker.
+  Duration reunion{0};
 };
 
 // A workflow as it is registered: the file's text, and what its child files were registered as.

@@ -368,6 +368,25 @@ WorkflowId Bed::define(const std::string& text,
   return ***answer;
 }
 
+WorkerId Bed::Port::join(core::WorkerInfo info, std::shared_ptr<core::WorkerLink> link,
+                         std::vector<core::Fence> held) {
+  WorkerId id(bed.next_worker_++);
+  bed.inbox_.push_back({JoinWorker{id, std::move(info), std::move(link), std::move(held)}, {}});
+  return id;
+}
+void Bed::Port::offer(WorkerId worker, std::uint32_t slots) {
+  bed.inbox_.push_back({OfferSlots{worker, slots}, {}});
+}
+void Bed::Port::report(WorkerId worker, std::vector<core::Report> reports, std::uint32_t slots) {
+  for (const auto& r : reports)
+    if (r.kind == core::ReportKind::completed) bed.ledger.work[key_of(r.fence)].completed = true;
+  bed.inbox_.push_back({TakeReports{worker, std::move(reports), slots}, {}});
+}
+void Bed::Port::log(WorkerId, core::LogBatch lines) {
+  bed.inbox_.push_back({TakeLog{std::move(lines)}, {}});
+}
+void Bed::Port::leave(WorkerId worker) { bed.inbox_.push_back({LeaveWorker{worker}, {}}); }
+
 ScriptedWorker& Bed::worker(std::uint32_t slots, std::vector<std::string> queues) {
   core::WorkerInfo info;
   info.name = str("w", workers_.size());

@@ -117,6 +117,8 @@ class Bed {
   // -- Workers.
   ScriptedWorker& worker(std::uint32_t slots, std::vector<std::string> queues = {});
   const std::vector<std::unique_ptr<ScriptedWorker>>& workers() const { return workers_; }
+  // For workers of another kind; what it is told is taken at the next step. Lives as long as this.
+  core::WorkerPort& port() { return port_; }
 
   // -- Moments. Each returns false where a crash came.
   bool decide();
@@ -156,6 +158,16 @@ class Bed {
 
  private:
   friend class ScriptedWorker;
+  struct Port final : core::WorkerPort {
+    explicit Port(Bed& b) : bed(b) {}
+    WorkerId join(core::WorkerInfo info, std::shared_ptr<core::WorkerLink> link,
+                  std::vector<core::Fence> held) override;
+    void offer(WorkerId worker, std::uint32_t slots) override;
+    void report(WorkerId worker, std::vector<core::Report> reports, std::uint32_t slots) override;
+    void log(WorkerId worker, core::LogBatch lines) override;
+    void leave(WorkerId worker) override;
+    Bed& bed;
+  };
   void start();
   bool boundary();
   std::shared_ptr<const core::Plan> stored_plan(WorkflowId id);
@@ -173,6 +185,7 @@ class Bed {
   std::uint32_t next_worker_ = 1;
   std::uint64_t boundaries_ = 0, crash_at_ = 0, crashes_ = 0;
   bool outlive_ = false;
+  Port port_{*this};
 };
 
 }  // namespace pawl::engine

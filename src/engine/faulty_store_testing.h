@@ -12,7 +12,7 @@
 
 namespace pawl::engine {
 
-class FaultyStore final : public store::Store {
+class FaultyStore : public store::Store {
  public:
   explicit FaultyStore(store::Store& inner) : inner_(inner) {}
 

@@ -70,6 +70,7 @@ void Loop::decide(std::vector<Request>& requests) {
   requests.clear();
   if (stalled_) return;
   if (scanning_) scan_step();
+  end_reunion();
   expire_due();
   dispatch();
   evict();

@@ -180,6 +180,7 @@ class Loop {
   void take_reports(TakeReports& r);
   void take_leave(LeaveWorker& l);
   void reconcile_orphans();
+  void end_reunion();
   void reconcile_now(RunId run);
 
   // loop_settle.cc
@@ -231,6 +232,8 @@ class Loop {
   std::unordered_map<RunId, std::vector<std::pair<core::Fence, WorkerId>>> held_;
   std::set<RunId> orphans_;  // runs with leases of earlier lives, no worker yet
   bool any_joined_ = false;
+  bool reuniting_ = false;  // workers of earlier lives may still come back, until:
+  Mono reunion_ends_{};
 
   struct Subscription {
     std::uint64_t number;

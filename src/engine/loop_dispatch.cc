@@ -229,7 +229,11 @@ void Loop::expire_due() {
 
 Time Loop::next_wake() const {
   if (stalled_) return clock_.now() + (stalled_until_ - clock_.mono());
-  return timers_.empty() ? kNever : timers_.front().first;
+  Time wake = timers_.empty() ? kNever : timers_.front().first;
+  if (reuniting_ && !orphans_.empty()) {
+    wake = std::min(wake, clock_.now() + std::max(reunion_ends_ - clock_.mono(), Duration{0}));
+  }
+  return wake;
 }
 
 }  // namespace pawl::engine

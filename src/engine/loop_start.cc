@@ -20,6 +20,8 @@ Status Loop::start() {
   last_run_ = TRY(store_.last_run_id());
   last_workflow_ = TRY(store_.last_workflow_id());
   scan_end_ = last_run_;
+  reuniting_ = options_.reunion > Duration::zero();
+  reunion_ends_ = clock_.mono() + options_.reunion;
   if (auto next = TRY(store_.meta("next_worker"))) {
     next_worker_id_ = static_cast<std::uint32_t>(std::strtoul(next->c_str(), nullptr, 10));
   }
@@ -146,9 +148,10 @@ void Loop::reconcile(Entry& entry) {
       open_->effects.cancels.push_back({run.rows[f.task].worker, f});
     }
   }
-  // Decided when the first worker says what it holds, and when every run is known again: what a
+  // Decided when the first worker says what it holds (all that may come back had their time), and
+  // when every run is known again: what a
   // loss leads to (a run's end, a child run) may give away a key that an unread run holds.
-  bool unsure = !any_joined_ || (!unread_.empty() && !PAWL_MUTANT(requeued_too_soon));
+  bool unsure = !any_joined_ || reuniting_ || (!unread_.empty() && !PAWL_MUTANT(requeued_too_soon));
   if (!lost.empty() && unsure) {
     if (!PAWL_MUTANT(orphans_forgotten)) orphans_.insert(run.id);
   } else if (!lost.empty()) {

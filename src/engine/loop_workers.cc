@@ -43,6 +43,12 @@ void Loop::reconcile_orphans() {
     reconcile_now(id);
 }
 
+void Loop::end_reunion() {
+  if (!reuniting_ || clock_.mono() < reunion_ends_) return;
+  reuniting_ = false;
+  if (any_joined_) reconcile_orphans();
+}
+
 void Loop::reconcile_now(RunId id) {
   auto e = load(id);
   if (e.ok() && !is_final((*e)->run->state)) {

@@ -122,18 +122,22 @@ Result<std::unique_ptr<core::Run>> run_of(const store::RunImage& image, const Pl
   return std::make_unique<core::Run>(std::move(run));
 }
 
-Result<std::vector<core::Event>> events_of(store::Store& store, RunId run) {
+Result<std::vector<core::Event>> events_of(store::Store& store, RunId run, std::uint64_t after) {
   auto image = TRY(store.load_run(run));
   if (!image) return {Errc::not_found, str("there is no run ", run.value)};
   std::vector<core::Event> events;
   auto add = [&](std::string_view bytes, std::uint64_t first) -> Status {
     auto more = TRY(core::decode_events(bytes, first, image->header.created));
-    for (auto& e : more)
+    for (auto& e : more) {
+      if (e.seq <= after) continue;
+      after = e.seq;
       events.push_back(std::move(e));
+    }
     return {};
   };
-  for (const auto& chunk : TRY(store.read_events(run, 0)))
+  for (const auto& chunk : TRY(store.read_events(run, after)))
     TRY(add(chunk.bytes, chunk.first_seq));
+  // Of a run that goes on meanwhile, the tail may have been sealed into a chunk that was just read.
   auto tail = TRY(core::decode_tail(image->state));
   TRY(add(tail.bytes, tail.first));
   return events;

@@ -21,7 +21,8 @@ store::RunWrite write_of(core::Run& run, bool insert, std::size_t inline_bytes);
 using PlanSource = std::function<Result<std::shared_ptr<const core::Plan>>(WorkflowId workflow)>;
 Result<std::unique_ptr<core::Run>> run_of(const store::RunImage& image, const PlanSource& plans);
 
-// All that happened to a run, first to last, as the store has it. Error: not_found.
-Result<std::vector<core::Event>> events_of(store::Store& store, RunId run);
+// What happened to a run after event number `after`, first to last, as the store has it. Error:
+// not_found.
+Result<std::vector<core::Event>> events_of(store::Store& store, RunId run, std::uint64_t after = 0);
 
 }  // namespace pawl::engine

@@ -51,42 +51,8 @@ struct HttpLoop::Connection {
   Mono last_out{};  // a byte went, or the first one waits
   std::shared_ptr<HttpListener> listener;
   std::shared_ptr<Channel> channel;
+  std::function<void()> gone;  // while answering: who wants to know that the peer hung up
 };
-
-// -- The inbox
-// -------------------------------------------------------------------------------------
-
-bool HttpInbox::put(HttpLetter letter) {
-  std::lock_guard lock(mutex_);
-  if (wake_fd_ < 0) return false;
-  letters_.push_back(std::move(letter));
-  if (!std::exchange(awake_, true)) {
-    const std::uint64_t one = 1;
-    (void)!::write(wake_fd_, &one, sizeof one);
-  }
-  return true;
-}
-
-void HttpInbox::wake() {
-  std::lock_guard lock(mutex_);
-  const std::uint64_t one = 1;
-  if (wake_fd_ >= 0) (void)!::write(wake_fd_, &one, sizeof one);
-}
-
-std::vector<HttpLetter> HttpInbox::take() {
-  std::lock_guard lock(mutex_);
-  awake_ = false;
-  return std::exchange(letters_, {});
-}
-
-void HttpInbox::close() {
-  std::lock_guard lock(mutex_);
-  wake_fd_ = -1;
-  letters_.clear();
-}
-
-// -- A channel, of a connection that was taken over
-// -------------------------------------------------
 
 class HttpLoop::Channel final : public HttpChannel {
  public:
@@ -138,9 +104,21 @@ HttpReply::~HttpReply() {
 
 void HttpReply::send(HttpResponse response) { take_over(std::move(response), nullptr); }
 
+void HttpReply::before_send(std::function<void(HttpResponse&)> hook) { hook_ = std::move(hook); }
+
+void HttpReply::when_gone(std::function<void()> call) {
+  if (!target_) return;
+  HttpLetter letter;
+  letter.connection = target_->connection;
+  letter.kind = HttpLetter::Kind::watch;
+  letter.gone = std::move(call);
+  target_->inbox->put(std::move(letter));
+}
+
 void HttpReply::take_over(HttpResponse head, std::shared_ptr<HttpListener> listener) {
   const auto target = std::move(target_);
   if (!target) return;
+  if (hook_) hook_(head);
   HttpLetter letter;
   letter.connection = target->connection;
   letter.kind = listener ? HttpLetter::Kind::take_over : HttpLetter::Kind::answer;
@@ -288,6 +266,7 @@ void HttpLoop::watch(Connection& c) {
                      c.phase == Connection::Phase::lingering;
   if (reads && !c.peer_done && c.unsent() < kFullOut) wanted |= EPOLLIN;
   if (c.unsent() > 0) wanted |= EPOLLOUT;
+  if (c.gone) wanted |= EPOLLRDHUP;
   if (wanted == c.watched) return;
   epoll_event event{};
   event.events = c.watched = wanted;
@@ -297,6 +276,7 @@ void HttpLoop::watch(Connection& c) {
 
 void HttpLoop::ready(Connection& c, std::uint32_t events) {
   if (events & (EPOLLERR | EPOLLHUP)) return end(c);
+  if ((events & EPOLLRDHUP) && c.gone) std::exchange(c.gone, nullptr)();
   if ((events & EPOLLOUT) && !flush(c)) return;
   if ((events & EPOLLIN) && !c.peer_done && !read_some(c)) return;
   advance(c);
@@ -378,12 +358,15 @@ void HttpLoop::hand_over(Connection& c) {
   handler_.handle(std::move(request), HttpReply(std::move(target)));
 }
 
+// What is sent to one connection within a batch goes out in one call.
 void HttpLoop::open_letters() {
+  std::vector<std::uint64_t> sent;
   for (auto letters = inbox_->take(); !letters.empty(); letters = inbox_->take()) {
     for (auto& letter : letters) {
       auto* c = find(letter.connection);
       if (!c) {
         if (letter.listener) letter.listener->closed();
+        if (letter.gone) letter.gone();
         continue;
       }
       switch (letter.kind) {
@@ -394,20 +377,31 @@ void HttpLoop::open_letters() {
           take_over(*c, letter);
           break;
         case HttpLetter::Kind::bytes:
-          if (c->unsent() == 0) c->last_out = clock_.mono();
+          if (c->unsent() == 0) {
+            c->last_out = clock_.mono();
+            sent.push_back(c->id);
+          }
           c->out += letter.bytes;
-          if (flush(*c)) watch(*c);
           break;
         case HttpLetter::Kind::close:
           c->close_after = true;
           if (flush(*c)) watch(*c);
           break;
+        case HttpLetter::Kind::watch:
+          c->gone = std::move(letter.gone);
+          watch(*c);
+          break;
       }
+    }
+    for (const auto id : std::exchange(sent, {})) {
+      auto* c = find(id);
+      if (c && c->unsent() > 0 && flush(*c)) watch(*c);
     }
   }
 }
 
 void HttpLoop::take_answer(Connection& c, HttpResponse response) {
+  c.gone = nullptr;
   if (response.close || draining_ || c.peer_done) c.keep_alive = false;
   put_head(c, response, true);
   if (!c.head_only) c.out += response.body;
@@ -425,11 +419,14 @@ void HttpLoop::take_over(Connection& c, HttpLetter& letter) {
     letter.listener->closed();
     return end(c);
   }
+  c.gone = nullptr;
   put_head(c, letter.response, false);
   c.phase = Connection::Phase::taken;
   c.listener = std::move(letter.listener);
   c.channel = std::make_shared<Channel>(inbox_, c.id, c.unsent());
   c.listener->opened(c.channel);
+  // A client may speak on before it has our answer.
+  if (const auto rest = c.reader.take_rest(); !rest.empty()) c.listener->received(rest);
   if (flush(c)) watch(c);
 }
 
@@ -512,6 +509,7 @@ bool HttpLoop::linger(Connection& c) {
 void HttpLoop::end(Connection& c) {
   if (c.channel) c.channel->gone();
   if (c.listener) std::exchange(c.listener, nullptr)->closed();
+  if (c.gone) std::exchange(c.gone, nullptr)();
   const auto slot = static_cast<std::uint32_t>(c.id);
   --live_;
   --counts_.connections;

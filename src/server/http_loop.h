@@ -19,12 +19,13 @@ namespace pawl::server {
 
 // What another thread has for a connection.
 struct HttpLetter {
-  enum class Kind : std::uint8_t { answer, take_over, bytes, close };
+  enum class Kind : std::uint8_t { answer, take_over, bytes, close, watch };
   std::uint64_t connection = 0;
   Kind kind = Kind::answer;
   HttpResponse response;                   // answer, take_over
   std::string bytes;                       // bytes
   std::shared_ptr<HttpListener> listener;  // take_over
+  std::function<void()> gone;              // watch
 };
 
 // Outlives the loop, so that late replies find out that nobody is there.

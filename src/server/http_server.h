@@ -63,12 +63,18 @@ class HttpReply {
   HttpReply& operator=(HttpReply&&) noexcept;
   ~HttpReply();
   void send(HttpResponse response);
+  // Called with the answer just before it goes, whoever gives it: for fields that all answers have.
+  void before_send(std::function<void(HttpResponse&)> hook);
+  // Calls, once and on the connection's thread, if the peer hangs up before the answer is sent. An
+  // answer is due all the same. REQUIRES: it was not sent yet.
+  void when_gone(std::function<void()> call);
   // Sends the head as it stands, with the response's own framing headers, and hands the connection
   // over.
   void take_over(HttpResponse head, std::shared_ptr<HttpListener> listener);
 
  private:
   std::unique_ptr<Target> target_;
+  std::function<void(HttpResponse&)> hook_;
 };
 
 class HttpHandler {

@@ -21,16 +21,8 @@ Result<RunId> run_of(const Json& params) {
 
 Result<Json> submit(Methods& m, const Json& params) {
   auto bundle = TRY(bundle_from_json(params["bundle"]));
-  std::vector<WorkflowId> ids;
-  for (const auto& file : bundle.files) {
-    engine::Definition definition{file.text, file.file, {}};
-    for (const auto& [written, index] : file.children) {
-      definition.children.emplace_back(written, ids[index]);
-    }
-    ids.push_back(TRY(m.engine.register_workflow(definition)));
-  }
   engine::SubmitRequest request;
-  request.workflow = ids.back();
+  request.workflow = TRY(m.register_bundle(bundle));
   request.inputs = params["inputs"];
   request.name = text_of(params, "name");
   request.job = text_of(params, "job");
@@ -125,6 +117,18 @@ Result<Json> Methods::call(std::string_view method, const Json& params) {
   }
   return {Errc::not_found, str("the process that owns the directory knows no method \"", method,
                                "\"; is it of an older version?")};
+}
+
+Result<WorkflowId> Methods::register_bundle(const Bundle& bundle) {
+  std::vector<WorkflowId> ids;
+  for (const auto& file : bundle.files) {
+    engine::Definition definition{file.text, file.file, {}};
+    for (const auto& [written, index] : file.children) {
+      definition.children.emplace_back(written, ids[index]);
+    }
+    ids.push_back(TRY(engine.register_workflow(definition)));
+  }
+  return ids.back();
 }
 
 Result<Json> Methods::brief(RunId id) {

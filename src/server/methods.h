@@ -38,6 +38,8 @@ struct Methods {
 
   // Errors: not_found for a method or a run, else whatever the engine says.
   Result<Json> call(std::string_view method, const Json& params);
+  // Registers every file of it. Returns the last one's version, which is the one asked for.
+  Result<WorkflowId> register_bundle(const Bundle& bundle);
   Result<Json> brief(RunId run);  // where a run is, as every change answers
 };
 

@@ -5,9 +5,13 @@
 #include "cli/load.h"
 #include "cli/session.h"
 #include "cli/table.h"
+#include "cli/views.h"
+#include "server/api.h"
 
 namespace pawl::cli {
 namespace {
+
+std::string text_of(const Json& j) { return j.is_string() ? j.as_string() : std::string(); }
 
 Result<store::RunFilter> filter_of(const Ask& ask) {
   store::RunFilter filter;
@@ -38,26 +42,6 @@ Result<store::RunFilter> filter_of(const Ask& ask) {
   return filter;
 }
 
-Json row_json(const store::RunRow& row) {
-  const auto& h = row.header;
-  auto time = [](Time t) { return t == kNoTime ? Json() : Json(format_time(t)); };
-  Json j = Json::object();
-  j.set("run_id", str(h.id.value)).set("workflow", row.workflow_name);
-  j.set("version", row.workflow_version).set("name", h.name);
-  j.set("state", core::to_string(h.state));
-  j.set("verdict", h.verdict == core::Verdict::none ? Json() : Json(core::to_string(h.verdict)));
-  j.set("created_at", time(h.created)).set("started_at", time(h.started));
-  j.set("finished_at", time(h.finished));
-  j.set("tasks", h.tasks).set("tasks_done", h.tasks_done).set("tasks_failed", h.tasks_failed);
-  if (h.parent) j.set("parent", str(h.parent.value));
-  if (h.source) j.set("source", str(h.source.value));
-  if (!h.labels.empty()) {
-    auto labels = Json::parse(h.labels);
-    if (labels.ok()) j.set("labels", *labels);
-  }
-  return j;
-}
-
 Result<std::vector<store::RunRow>> fetch(Session& session, store::RunFilter filter,
                                          std::uint64_t limit) {
   std::vector<store::RunRow> rows;
@@ -80,19 +64,20 @@ Result<int> run_ls(const Ask& ask) {
   auto session = TRY(Session::open(ask, Access::read));
   auto limit = static_cast<std::uint64_t>(ask.args.integer("limit").value_or(50));
   auto rows = TRY(fetch(*session, filter, limit));
-  if (ask.json()) {
-    Json out = Json::array();
-    for (const auto& row : rows)
-      out.push(row_json(row));
-    ask.print_json(out);
-    return 0;
-  }
+  Json out = Json::array();
+  for (const auto& row : rows)
+    out.push(server::run_row_to_json(row));
+  print_runs(ask, out);
+  return 0;
+}
+
+void print_runs(const Ask& ask, const Json& rows) {
+  if (ask.json()) return ask.print_json(rows);
   if (ask.quiet()) {
     std::string ids;
-    for (const auto& row : rows)
-      ids += str(row.header.id.value, '\n');
-    ask.print(ids);
-    return 0;
+    for (const auto& row : rows.as_array())
+      ids += str(text_of(row["run_id"]), '\n');
+    return ask.print(ids);
   }
   Table table({{.head = "RUN", .right = true},
                {.head = "WORKFLOW", .cut = true},
@@ -102,22 +87,24 @@ Result<int> run_ls(const Ask& ask) {
                {.head = "BEGUN", .drop = 4},
                {.head = "TOOK", .right = true, .drop = 1},
                {.head = "NAME", .cut = true, .drop = 5}});
-  auto now = system_clock().now();
-  for (const auto& row : rows) {
-    const auto& h = row.header;
-    auto took = h.started == kNoTime
-                    ? std::string()
-                    : format_duration((h.finished == kNoTime ? now : h.finished) - h.started);
-    auto begun = str(short_duration(now - h.created), " ago");
-    bool tty = ask.io.out_term().tty;
-    table.add(
-        {str(h.id.value), row.workflow_name, Cell::state(core::to_string(h.state)),
-         h.verdict == core::Verdict::none ? Cell("") : Cell::state(core::to_string(h.verdict)),
-         str(h.tasks_done, '/', h.tasks), tty ? begun : format_time(h.created), took, h.name});
+  const auto now = system_clock().now();
+  const bool tty = ask.io.out_term().tty;
+  for (const auto& row : rows.as_array()) {
+    const auto created = parse_time(text_of(row["created_at"]));
+    const auto started = parse_time(text_of(row["started_at"]));
+    const auto finished = parse_time(text_of(row["finished_at"]));
+    const auto took = started.ok() ? format_duration((finished.ok() ? *finished : now) - *started)
+                                   : std::string();
+    const auto begun = tty && created.ok() ? str(short_duration(now - *created), " ago")
+                                           : text_of(row["created_at"]);
+    const auto verdict = text_of(row["verdict"]);
+    table.add({text_of(row["run_id"]), text_of(row["workflow"]), Cell::state(text_of(row["state"])),
+               verdict.empty() ? Cell("") : Cell::state(verdict),
+               str(row["tasks_done"].dump(), '/', row["tasks"].dump()), begun, took,
+               text_of(row["name"])});
   }
   ask.print(table.print(ask.io.out_term()));
-  if (rows.empty()) ask.note("no runs");
-  return 0;
+  if (rows.size() == 0) ask.note("no runs");
 }
 
 }  // namespace pawl::cli

@@ -6,6 +6,7 @@
 #include "cli/session.h"
 #include "cli/summary.h"
 #include "cli/table.h"
+#include "cli/views.h"
 #include "core/run_json.h"
 #include "engine/run_io.h"
 
@@ -105,15 +106,11 @@ std::string tasks_of(const Json& run, const Term& term, Time now) {
   return out;
 }
 
-std::string what_of(const core::Event& e) {
-  switch (e.kind) {
-    case core::EventKind::run_state:
-      return str("run ", core::to_string(e.run_state));
-    case core::EventKind::task_state:
-      return core::to_string(e.task_state);
-    default:
-      return core::to_string(e.kind);
-  }
+// "run completed", "failed", "warning".
+std::string what_of(const Json& event) {
+  const auto kind = text_of(event["kind"]);
+  if (kind == "run_state") return str("run ", text_of(event["state"]));
+  return kind == "task_state" ? text_of(event["state"]) : kind;
 }
 
 }  // namespace
@@ -129,8 +126,7 @@ Result<int> run_show(const Ask& ask) {
   const Term& term = ask.io.out_term();
   auto now = system_clock().now();
   auto state = text_of(shown["state"]);
-  auto text = str(head_of(shown, term, now), '\n', tasks_of(shown, term, now));
-  if (shown["outputs"].size() > 0) text += str("\noutputs\n", outputs_text(shown["outputs"], term));
+  auto text = run_page(shown, term, now);
   if (state == "failed") {
     auto end = TRY(end_text(*session, run, ask));
     text += str('\n', end.problem);
@@ -146,40 +142,53 @@ Result<int> run_show(const Ask& ask) {
   return 0;
 }
 
+std::string run_page(const Json& run, const Term& term, Time now) {
+  auto text = str(head_of(run, term, now), '\n', tasks_of(run, term, now));
+  if (run["outputs"].size() > 0) text += str("\noutputs\n", outputs_text(run["outputs"], term));
+  return text;
+}
+
 Result<int> run_history(const Ask& ask) {
   auto session = TRY(Session::open(ask, Access::read));
   auto run = TRY(session->find(ask.run()));
   auto events = TRY(engine::events_of(*TRY(session->store()), run));
-  auto wanted = ask.args.text("task");
+  Json all = Json::array();
+  TRY(session->inspect(run, [&](const core::Run& r) {
+    for (const auto& e : events)
+      all.push(core::event_to_json(r, e));
+  }));
+  print_events(ask, all);
+  return 0;
+}
+
+void print_events(const Ask& ask, const Json& events) {
+  const auto wanted = ask.args.text("task");
   Json all = Json::array();
   Table table({{.head = "TIME"},
                {.head = "TASK", .cut = true},
                {.head = "WHAT"},
                {.head = "TRY", .right = true, .drop = 2},
                {.head = "WHY", .cut = true, .drop = 1}});
-  bool tty = ask.io.out_term().tty;
-  TRY(session->inspect(run, [&](const core::Run& r) {
-    for (const auto& e : events) {
-      bool known = e.task != kNoTask && e.task < r.task_count();
-      auto path = known ? r.path(e.task) : std::string();
-      if (wanted && path != *wanted) continue;
-      if (ask.json()) {
-        all.push(core::event_to_json(r, e));
-        continue;
-      }
-      std::string why = e.reason == core::Reason::none ? "" : core::to_string(e.reason);
-      auto text = brief_error(e.text);
-      if (!text.empty()) why += str(why.empty() ? "" : ": ", text);
-      table.add({tty ? clock_time(e.time) : format_time(e.time), path, what_of(e),
-                 e.attempt ? str(e.attempt) : "", why});
+  const bool tty = ask.io.out_term().tty;
+  for (const auto& e : events.as_array()) {
+    const auto path = text_of(e["task"]);
+    if (wanted && path != *wanted) continue;
+    if (ask.json()) {
+      all.push(e);
+      continue;
     }
-  }));
+    auto why = text_of(e["reason"]);
+    const auto text = brief_error(text_of(e["text"]));
+    if (!text.empty()) why += str(why.empty() ? "" : ": ", text);
+    const auto time = parse_time(text_of(e["time"]));
+    table.add({tty && time.ok() ? clock_time(*time) : text_of(e["time"]), path, what_of(e),
+               e["attempt"].is_integer() ? e["attempt"].dump() : "", why});
+  }
   if (ask.json()) {
     ask.print_json(all);
   } else {
     ask.print(table.print(ask.io.out_term()));
   }
-  return 0;
 }
 
 }  // namespace pawl::cli

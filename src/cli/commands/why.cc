@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "cli/handlers.h"
 #include "cli/session.h"
+#include "cli/views.h"
 
 namespace pawl::cli {
 namespace {
@@ -44,27 +45,32 @@ Result<int> run_why(const Ask& ask) {
     ask.print_json(wanted);
     return 0;
   }
-  const Term& term = ask.io.out_term();
-  std::string out;
-  std::size_t shown = 0;
-  for (const auto& why : wanted.as_array()) {
-    if (term.tty && ++shown > kShown) {
-      out += str("... and ", wanted.size() - kShown, " more; pawl why ", run.value,
-                 " TASK, or --json, has them\n");
-      break;
-    }
-    auto name = text_of(why["task"]);
-    auto state = name.empty() && row ? core::to_string(row->header.state) : text_of(why["state"]);
-    out += str(paint(term, Style::bold, name.empty() ? str("run ", run.value) : clean_line(name)),
-               "  ", state_text(term, state), ": ", clean_line(text_of(why["text"])), '\n');
-    auto unblock = text_of(why["unblock"]);
-    if (!unblock.empty()) out += str("    ", clean_line(unblock), '\n');
-  }
-  ask.print(out);
+  const auto state = row ? core::to_string(row->header.state) : "";
+  ask.print(why_page(wanted, str(run.value), state, ask.io.out_term()));
   if (session->other_owner().is_null() && row && row->header.open) {
     ask.note(str("no process carries run ", run.value, " on now: pawl watch ", run.value));
   }
   return 0;
+}
+
+std::string why_page(const Json& reasons, std::string_view run, std::string_view state,
+                     const Term& term) {
+  std::string out;
+  std::size_t shown = 0;
+  for (const auto& why : reasons.as_array()) {
+    if (term.tty && ++shown > kShown) {
+      out += str("... and ", reasons.size() - kShown, " more; pawl why ", run,
+                 " TASK, or --json, has them\n");
+      break;
+    }
+    const auto name = text_of(why["task"]);
+    const auto is = name.empty() ? std::string(state) : text_of(why["state"]);
+    out += str(paint(term, Style::bold, name.empty() ? str("run ", run) : clean_line(name)), "  ",
+               state_text(term, is), ": ", clean_line(text_of(why["text"])), '\n');
+    const auto unblock = text_of(why["unblock"]);
+    if (!unblock.empty()) out += str("    ", clean_line(unblock), '\n');
+  }
+  return out;
 }
 
 }  // namespace pawl::cli

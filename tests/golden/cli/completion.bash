@@ -14,7 +14,7 @@ _pawl() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       =) ((i++)) ;;
-      "--data"|"--color"|"--timeout"|"--input"|"-i"|"--inputs"|"--name"|"--label"|"--progress"|"--slots"|"--resource"|"--fail-on"|"--idempotency-key"|"--state"|"--verdict"|"--workflow"|"--since"|"--limit"|"--tail"|"--attempt"|"--grep"|"--task"|"--format"|"-o"|"--message"|"-m"|"--from"|"--set"|"--unit")
+      "--data"|"--color"|"--timeout"|"--input"|"-i"|"--inputs"|"--name"|"--label"|"--progress"|"--slots"|"--resource"|"--fail-on"|"--idempotency-key"|"--server"|"--token-file"|"--queue"|"--grace"|"--state"|"--verdict"|"--workflow"|"--since"|"--limit"|"--tail"|"--attempt"|"--grep"|"--task"|"--format"|"-o"|"--message"|"-m"|"--from"|"--set"|"--listen"|"--host"|"--role"|"--expires"|"--body"|"-d"|"--type"|"--header"|"-H"|"--unit")
         [ "${COMP_WORDS[i+1]}" = = ] || ((i++)) ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((place++)); fi ;;
@@ -30,39 +30,102 @@ _pawl() {
     "run --fail-on")
       mapfile -t COMPREPLY < <(compgen -W 'warning fail' -- "$word")
       return ;;
-    "run --input"|"run -i"|"run --name"|"run --label"|"run --slots"|"run --resource"|"run --idempotency-key") return ;;
+    "run --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "run --input"|"run -i"|"run --name"|"run --label"|"run --slots"|"run --resource"|"run --idempotency-key"|"run --server") return ;;
     "watch --progress")
       mapfile -t COMPREPLY < <(compgen -W 'auto tty plain json none' -- "$word")
       return ;;
     "watch --fail-on")
       mapfile -t COMPREPLY < <(compgen -W 'warning fail' -- "$word")
       return ;;
-    "watch --slots"|"watch --resource") return ;;
+    "watch --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "watch --slots"|"watch --resource"|"watch --server") return ;;
     "wait --fail-on")
       mapfile -t COMPREPLY < <(compgen -W 'warning fail' -- "$word")
       return ;;
+    "wait --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "wait --server") return ;;
     "plan --inputs")
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
     "plan --input"|"plan -i") return ;;
+    "worker --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "worker --server"|"worker --queue"|"worker --slots"|"worker --label"|"worker --name"|"worker --grace") return ;;
     "ls --state")
       mapfile -t COMPREPLY < <(compgen -W 'pending running paused completed failed cancelled recovering' -- "$word")
       return ;;
     "ls --verdict")
       mapfile -t COMPREPLY < <(compgen -W 'pass warning fail none' -- "$word")
       return ;;
-    "ls --workflow"|"ls --label"|"ls --since"|"ls --limit") return ;;
-    "logs --tail"|"logs --attempt"|"logs --grep") return ;;
-    "history --task") return ;;
+    "ls --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "ls --workflow"|"ls --label"|"ls --since"|"ls --limit"|"ls --server") return ;;
+    "show --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "show --server") return ;;
+    "logs --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "logs --tail"|"logs --attempt"|"logs --grep"|"logs --server") return ;;
+    "why --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "why --server") return ;;
+    "history --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "history --task"|"history --server") return ;;
     "graph --format"|"graph -o")
       mapfile -t COMPREPLY < <(compgen -W 'tree dot mermaid' -- "$word")
       return ;;
-    "pause --message"|"pause -m") return ;;
-    "cancel --message"|"cancel -m") return ;;
-    "retry --from"|"retry --set") return ;;
-    "recover --from"|"recover --set"|"recover --input"|"recover -i") return ;;
-    "approve --message"|"approve -m"|"approve --input"|"approve -i") return ;;
-    "reject --message"|"reject -m") return ;;
+    "pause --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "pause --message"|"pause -m"|"pause --server") return ;;
+    "resume --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "resume --server") return ;;
+    "cancel --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "cancel --message"|"cancel -m"|"cancel --server") return ;;
+    "retry --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "retry --from"|"retry --set"|"retry --server") return ;;
+    "recover --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "recover --from"|"recover --set"|"recover --input"|"recover -i"|"recover --server") return ;;
+    "approve --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "approve --message"|"approve -m"|"approve --input"|"approve -i"|"approve --server") return ;;
+    "reject --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "reject --message"|"reject -m"|"reject --server") return ;;
+    "up --listen"|"up --host"|"up --slots"|"up --resource"|"up --grace") return ;;
+    "serve --listen"|"serve --host") return ;;
+    "token --role")
+      mapfile -t COMPREPLY < <(compgen -W 'viewer operator admin worker' -- "$word")
+      return ;;
+    "token --queue"|"token --expires") return ;;
+    "api --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "api --body"|"api -d"|"api --type"|"api --header"|"api -H"|"api --server") return ;;
     "emit --unit") return ;;
   esac
   case $before in
@@ -75,26 +138,34 @@ _pawl() {
     "--timeout") return ;;
   esac
   if [ -z "$command" ]; then
-    mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject emit doctor schema completion help version --data --json --color --quiet -q --verbose -v --no-input --timeout --help --version' -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor backup restore schema completion help version --data --json --color --quiet -q --verbose -v --no-input --timeout --help --version' -- "$word")
     return
   fi
   case $word in -*)
     local flags=''
     case $command in
-      run) flags='--input -i --inputs --name --label --progress --slots --resource --fail-on --idempotency-key' ;;
-      watch) flags='--progress --slots --resource --fail-on' ;;
-      wait) flags='--fail-on' ;;
+      run) flags='--input -i --inputs --name --label --progress --slots --resource --fail-on --idempotency-key --server --token-file' ;;
+      watch) flags='--progress --slots --resource --fail-on --server --token-file' ;;
+      wait) flags='--fail-on --server --token-file' ;;
       plan) flags='--input -i --inputs' ;;
-      ls) flags='--state --verdict --workflow --label --since --limit' ;;
-      logs) flags='--follow -f --tail --attempt --grep' ;;
-      history) flags='--task' ;;
+      worker) flags='--server --queue --slots --label --name --token-file --grace' ;;
+      ls) flags='--state --verdict --workflow --label --since --limit --server --token-file' ;;
+      show) flags='--server --token-file' ;;
+      logs) flags='--follow -f --tail --attempt --grep --server --token-file' ;;
+      why) flags='--server --token-file' ;;
+      history) flags='--task --server --token-file' ;;
       graph) flags='--format -o' ;;
-      pause) flags='--message -m' ;;
-      cancel) flags='--message -m' ;;
-      retry) flags='--from --set' ;;
-      recover) flags='--from --set --input -i' ;;
-      approve) flags='--message -m --input -i' ;;
-      reject) flags='--message -m' ;;
+      pause) flags='--message -m --server --token-file' ;;
+      resume) flags='--server --token-file' ;;
+      cancel) flags='--message -m --server --token-file' ;;
+      retry) flags='--from --set --server --token-file' ;;
+      recover) flags='--from --set --input -i --server --token-file' ;;
+      approve) flags='--message -m --input -i --server --token-file' ;;
+      reject) flags='--message -m --server --token-file' ;;
+      up) flags='--listen --host --require-token --log-json --slots --resource --grace' ;;
+      serve) flags='--listen --host --require-token --log-json' ;;
+      token) flags='--role --queue --expires' ;;
+      api) flags='--body -d --type --header -H --server --token-file' ;;
       emit) flags='--unit' ;;
       help) flags='--man' ;;
     esac
@@ -119,10 +190,14 @@ _pawl() {
     recover) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
     approve) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
     reject) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W "$(_pawl_runs)" -- "$word") ;;
+    token) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'create ls rm' -- "$word") ;;
+    api) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'GET POST PUT DELETE HEAD' -- "$word") ;;
     emit) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'progress metric warning failure-class checkpoint' -- "$word") ;;
+    backup) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    restore) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     schema) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'workflow' -- "$word") ;;
     completion) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$word") ;;
-    help) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject emit doctor schema completion help version exit-codes environment' -- "$word") ;;
+    help) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor backup restore schema completion help version exit-codes environment' -- "$word") ;;
   esac
 }
 complete -o filenames -F _pawl pawl

@@ -30,6 +30,7 @@ _pawl() {
         'wait:wait until runs have ended; the worst outcome is the exit code'
         'validate:check workflow files; all errors at once, exit 6 on any'
         'plan:show what would run, in what order; start nothing'
+        'worker:carry out tasks of a server on this machine'
         'ls:list runs, the newest first'
         'show:show a run\: its tasks, outputs and what went wrong'
         'logs:print what tasks printed'
@@ -43,8 +44,14 @@ _pawl() {
         'recover:run again from a task on, reusing all before it'
         'approve:open a gate'
         'reject:close a gate; the run ends as rejected'
+        'up:server and a local worker in one process'
+        'serve:the server alone; workers elsewhere do the work'
+        'token:make, list and remove tokens of the API'
+        'api:send one request to a server'\''s API'
         'emit:report progress, metrics, warnings from a task'\''s script'
         'doctor:look for what would keep runs from working here'
+        'backup:copy the data directory, also while it is in use'
+        'restore:make the data directory from a backup'
         'schema:print the JSON Schema of workflow files'
         'completion:print a completion script for a shell'
         'help:explain a command or a topic'
@@ -64,6 +71,8 @@ _pawl() {
         '*--resource=[what this machine has, such as gpu=2]:name=n:' \
         '--fail-on=[the mildest verdict that exits 4]:verdict:(warning fail)' \
         '--idempotency-key=[start at most one run for this key; later ones follow the first]:key:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -79,6 +88,8 @@ _pawl() {
         '--slots=[tasks at once (default\: two a processor, at least 4)]:n:' \
         '*--resource=[what this machine has, such as gpu=2]:name=n:' \
         '--fail-on=[the mildest verdict that exits 4]:verdict:(warning fail)' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -91,6 +102,8 @@ _pawl() {
         ':run:_pawl_runs' ;;
         wait) _arguments \
         '--fail-on=[the mildest verdict that exits 4]:verdict:(warning fail)' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -126,6 +139,23 @@ _pawl() {
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
         ':file:_files' ;;
+        worker) _arguments \
+        '--server=[the server, such as http\://10.0.0.5\:7070 (or $PAWL_SERVER)]:url:' \
+        '*--queue=[a queue to serve (default\: every queue)]:name:' \
+        '--slots=[tasks at once (default\: two a processor, at least 4)]:n:' \
+        '*--label=[what this machine is, for people and lists]:name=value:' \
+        '--name=[what lists call it (default\: host and process)]:text:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
+        '--grace=[how long what runs may go on once told to stop]:duration:' \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' ;;
         ls) _arguments \
         '*--state=[runs in this state]:state:(pending running paused completed failed cancelled recovering)' \
         '*--verdict=[runs with this verdict]:verdict:(pass warning fail none)' \
@@ -133,6 +163,8 @@ _pawl() {
         '*--label=[runs with this label]:name=value:' \
         '--since=[begun after a time (RFC 3339) or within a duration (2d)]:when:' \
         '--limit=[at most so many]:n:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -143,6 +175,8 @@ _pawl() {
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' ;;
         show) _arguments \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -159,6 +193,8 @@ _pawl() {
         '--tail=[the last N lines only]:n:' \
         '--attempt=[of this attempt (default\: the last)]:n:' \
         '--grep=[lines that hold this text, as it is written]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -171,6 +207,8 @@ _pawl() {
         ':run:_pawl_runs' \
         '::task: ' ;;
         why) _arguments \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -184,6 +222,8 @@ _pawl() {
         '::task: ' ;;
         history) _arguments \
         '--task=[of this task only]:task:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -210,6 +250,8 @@ _pawl() {
         pause) _arguments \
         '--message=[why; kept in the run'\''s history]:text:' \
         '-m[why; kept in the run'\''s history]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -221,6 +263,8 @@ _pawl() {
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
         '*:run:_pawl_runs' ;;
         resume) _arguments \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -234,6 +278,8 @@ _pawl() {
         cancel) _arguments \
         '--message=[why; kept in the run'\''s history]:text:' \
         '-m[why; kept in the run'\''s history]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -247,6 +293,8 @@ _pawl() {
         retry) _arguments \
         '*--from=[this one only (default\: all that failed)]:task:' \
         '*--set=[a parameter of the task, from now on]:name=value:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -262,6 +310,8 @@ _pawl() {
         '*--set=[a parameter of the task, from now on]:name=value:' \
         '*--input=[an input; read as the type the workflow declares]:name=value:' \
         '*-i[an input; read as the type the workflow declares]:name=value:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -277,6 +327,8 @@ _pawl() {
         '-m[why; kept in the run'\''s history]:text:' \
         '*--input=[a field of the gate'\''s form]:name=value:' \
         '*-i[a field of the gate'\''s form]:name=value:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -291,6 +343,8 @@ _pawl() {
         reject) _arguments \
         '--message=[why; kept in the run'\''s history]:text:' \
         '-m[why; kept in the run'\''s history]:text:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
         '--color=[colour]:when:(auto always never)' \
@@ -302,6 +356,71 @@ _pawl() {
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
         ':run:_pawl_runs' \
         '::task: ' ;;
+        up) _arguments \
+        '--listen=[where to listen; port 0 takes any]:addr\:port:' \
+        '*--host=[another name that clients call this server by]:name:' \
+        '--require-token[ask for a token on a loopback address, too]' \
+        '--log-json[what the server itself says, as JSON lines on stderr]' \
+        '--slots=[tasks at once (default\: two a processor, at least 4)]:n:' \
+        '*--resource=[what this machine has, such as gpu=2]:name=n:' \
+        '--grace=[how long tasks may go on when it stops; then they are stopped, and run again at the next start]:time:' \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' ;;
+        serve) _arguments \
+        '--listen=[where to listen; port 0 takes any]:addr\:port:' \
+        '*--host=[another name that clients call this server by]:name:' \
+        '--require-token[ask for a token on a loopback address, too]' \
+        '--log-json[what the server itself says, as JSON lines on stderr]' \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' ;;
+        token) _arguments \
+        '--role=[what it allows (create)]:role:(viewer operator admin worker)' \
+        '*--queue=[a queue that the worker may serve (default\: every one)]:queue:' \
+        '--expires=[how long it is good for (default\: until it is removed)]:time:' \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
+        ':action:(create ls rm)' \
+        '::name: ' ;;
+        api) _arguments \
+        '--body=[what is sent; a .yaml file goes as YAML]:json|@file|-:' \
+        '-d[what is sent; a .yaml file goes as YAML]:json|@file|-:' \
+        '--type=[of the body, where it is another]:media-type:' \
+        '*--header=[a field of the request]:name=value:' \
+        '*-H[a field of the request]:name=value:' \
+        '--server=[ask this server instead of a data directory (or $PAWL_SERVER)]:url:' \
+        '--token-file=[the file that holds its token (or $PAWL_TOKEN_FILE)]:file:_files' \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
+        ':method:(GET POST PUT DELETE HEAD)' \
+        ':path: ' ;;
         emit) _arguments \
         '--unit=[what progress counts, such as epoch]:word:' \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
@@ -325,6 +444,28 @@ _pawl() {
         '-v[also what Pawl itself does, on stderr]' \
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' ;;
+        backup) _arguments \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
+        ':dir:_files' ;;
+        restore) _arguments \
+        '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
+        '--json[one JSON object or array on stdout, nothing else there]' \
+        '--color=[colour]:when:(auto always never)' \
+        '--quiet[only the result\: no progress, no notices]' \
+        '-q[only the result\: no progress, no notices]' \
+        '--verbose[also what Pawl itself does, on stderr]' \
+        '-v[also what Pawl itself does, on stderr]' \
+        '--no-input[never ask; fail where an answer is needed]' \
+        '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
+        ':dir:_files' ;;
         schema) _arguments \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
@@ -358,7 +499,7 @@ _pawl() {
         '-v[also what Pawl itself does, on stderr]' \
         '--no-input[never ask; fail where an answer is needed]' \
         '--timeout=[stop waiting after so long, exit 124; runs go on]:duration:' \
-        '::topic:(run watch wait validate plan ls show logs why history graph pause resume cancel retry recover approve reject emit doctor schema completion help version exit-codes environment)' ;;
+        '::topic:(run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor backup restore schema completion help version exit-codes environment)' ;;
         version) _arguments \
         '--data=[the data directory (default\: $PAWL_DATA, else ./.pawl)]:dir:_files' \
         '--json[one JSON object or array on stdout, nothing else there]' \
