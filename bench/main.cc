@@ -21,6 +21,7 @@ void bench_crash(Report&);
 void bench_processes(Report&);
 void bench_footprint(Report&);
 void bench_library(Report&);
+void bench_stream(Report&);
 void bench_network(Report&);
 int child_main(int argc, char** argv);
 
@@ -38,6 +39,7 @@ const std::vector<Benchmark>& benchmarks() {
       {"growth", "growth: B1 beside a long history", bench_growth},
       {"network", "workers over HTTP", bench_network},
       {"library", "the C++ library", bench_library, true},
+      {"stream", "B11: the stream", bench_stream, true},
   };
   return all;
 }

@@ -122,6 +122,8 @@ function(pawl_executable)
   pawl_allocator(pawl)
   pawl_reuse_pch(pawl pawl_pch)
   install(TARGETS pawl RUNTIME DESTINATION bin)
+  install(DIRECTORY ${CMAKE_SOURCE_DIR}/packaging/systemd ${CMAKE_SOURCE_DIR}/packaging/grafana
+          DESTINATION share/pawl)
 endfunction()
 
 function(pawl_end_to_end_tests)

@@ -1,5 +1,7 @@
 #include "cli/api_client.h"
 
+#include <algorithm>
+
 #include "actions/http_link.h"
 #include "base/fs.h"
 #include "base/text.h"
@@ -15,6 +17,23 @@ std::string setting(const Ask& ask, std::string_view flag, const char* variable)
 
 }  // namespace
 
+std::string server_of(const Ask& ask) {
+  auto server = setting(ask, "server", "PAWL_SERVER");
+  while (server.ends_with('/'))
+    server.pop_back();
+  return server;
+}
+
+Result<std::string> token_of(const Ask& ask) {
+  auto file = setting(ask, "token-file", "PAWL_TOKEN_FILE");
+  if (file.empty()) return std::string();
+  std::string token(trim(TRY(read_file(file, 4096))));
+  const auto fine = [](unsigned char c) { return c > ' ' && c < 0x7f; };
+  if (!token.empty() && std::all_of(token.begin(), token.end(), fine)) return token;
+  return {Errc::usage,
+          str(file, " holds no token: one line with it, and nothing else, is expected")};
+}
+
 Json ApiAnswer::json() const {
   auto parsed = Json::parse(body);
   return parsed.ok() ? *parsed : Json();
@@ -22,18 +41,11 @@ Json ApiAnswer::json() const {
 
 Result<ApiClient> ApiClient::open(const Ask& ask) {
   ApiClient client;
-  client.server_ = setting(ask, "server", "PAWL_SERVER");
+  client.server_ = server_of(ask);
   if (client.server_.empty()) client.server_ = "http://127.0.0.1:7070";
-  while (client.server_.ends_with('/'))
-    client.server_.pop_back();
   auto url = actions::parse_url(client.server_);
   if (!url.ok()) return {Errc::usage, str("--server: ", url.error().message)};
-  if (auto file = setting(ask, "token-file", "PAWL_TOKEN_FILE"); !file.empty()) {
-    client.token_ = trim(TRY(read_file(file, 4096)));
-    if (!actions::valid_header_value(client.token_)) {
-      return {Errc::usage, str(file, " holds no token: one line is expected")};
-    }
-  }
+  client.token_ = TRY(token_of(ask));
   return client;
 }
 

@@ -12,6 +12,12 @@
 
 namespace pawl::cli {
 
+// --server, else $PAWL_SERVER, without a slash at its end; "" where neither is given.
+std::string server_of(const Ask& ask);
+// From --token-file, else the file that $PAWL_TOKEN_FILE names; "" where neither is given. A token
+// is never a flag's value: everybody can read those in `ps`. Errors: usage, io, not_found.
+Result<std::string> token_of(const Ask& ask);
+
 struct ApiAnswer {
   int status = 0;
   std::string type;  // without parameters
@@ -22,9 +28,8 @@ struct ApiAnswer {
 
 class ApiClient {
  public:
-  // --server, else $PAWL_SERVER, else http://127.0.0.1:7070; the token from --token-file, else
-  // $PAWL_TOKEN_FILE. A token is never a flag's value: everybody can read those in `ps`.
-  // Errors: usage (no address of a server), io, not_found (the file).
+  // The server is http://127.0.0.1:7070 where none is given.
+  // Errors: usage (no address of a server), and those of token_of().
   static Result<ApiClient> open(const Ask& ask);
 
   struct Request {

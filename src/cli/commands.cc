@@ -125,9 +125,8 @@ CommandSpec worker_command() {
       .flags = {{.name = "server",
                  .kind = FlagKind::text,
                  .value = "URL",
-                 .help = "the server, such as http://10.0.0.5:7070",
-                 .common = true,
-                 .required = true},
+                 .help = "the server, such as http://10.0.0.5:7070 (or $PAWL_SERVER)",
+                 .common = true},
                 {.name = "queue",
                  .kind = FlagKind::text,
                  .value = "NAME",
@@ -397,7 +396,7 @@ std::vector<CommandSpec> gates() {
   };
 }
 
-std::vector<CommandSpec> care() {
+std::vector<CommandSpec> within_tasks() {
   return {
       {.name = "emit",
        .summary = "report progress, metrics, warnings from a task's script",
@@ -421,10 +420,31 @@ std::vector<CommandSpec> care() {
        .details =
            "Appends one JSON line to the file that $PAWL_EVENTS names, in one write, so that "
            "several processes of a task can report at once."},
+  };
+}
+
+std::vector<CommandSpec> care() {
+  return {
       {.name = "doctor",
        .summary = "look for what would keep runs from working here",
        .group = kCare,
        .examples = {{"pawl doctor", "only what is wrong, each with a remedy; exit 1 on any"}}},
+      {.name = "backup",
+       .summary = "copy the data directory, also while it is in use",
+       .group = kCare,
+       .args = {{.name = "DIR", .complete = Complete::file}},
+       .examples = {{"pawl backup /backups/2026-01-31",
+                     "a directory of its own, read and checked"}},
+       .details =
+           "The copy is of one moment, whole and synced, or it is not there. It is a data "
+           "directory itself: `pawl ls --data DIR` looks into it. What runs meanwhile goes on; in "
+           "the copy its attempts count as lost and start again from their checkpoints."},
+      {.name = "restore",
+       .summary = "make the data directory from a backup",
+       .group = kCare,
+       .args = {{.name = "DIR", .complete = Complete::file}},
+       .examples = {{"pawl restore /backups/2026-01-31 --data /var/lib/pawl",
+                     "where no data directory is yet"}}},
       {.name = "schema",
        .summary = "print the JSON Schema of workflow files",
        .group = kCare,
@@ -533,7 +553,7 @@ CommandTable make_table() {
       .flags = global_flags(),
       .topics = topics(),
   };
-  for (auto* group : {running, looking, steering, gates, serving_commands, care}) {
+  for (auto* group : {running, looking, steering, gates, serving_commands, within_tasks, care}) {
     for (auto& command : group()) {
       if (std::find(kOnServers.begin(), kOnServers.end(), command.name) != kOnServers.end()) {
         for (auto& flag : server_access_flags())

@@ -31,6 +31,8 @@ const std::vector<HandlerRow>& engine_handlers() {
       {"token", entry<run_token>},
       {"worker", entry<run_worker>},
       {"api", entry<run_api>},
+      {"backup", entry<run_backup>},
+      {"restore", entry<run_restore>},
   };
   return rows;
 }

@@ -25,6 +25,8 @@ Result<int> run_recover(const Ask& ask);
 Result<int> run_approve(const Ask& ask);
 Result<int> run_reject(const Ask& ask);
 Result<int> run_doctor(const Ask& ask);
+Result<int> run_backup(const Ask& ask);
+Result<int> run_restore(const Ask& ask);
 Result<int> run_schema(const Ask& ask);
 Result<int> run_serve(const Ask& ask);
 Result<int> run_up(const Ask& ask);

@@ -12,6 +12,7 @@
 
 #include "server/methods.h"
 #include "server/router.h"
+#include "server/stream_hub.h"
 
 namespace pawl::server {
 
@@ -25,6 +26,8 @@ struct Api {
   const Router* router = nullptr;  // for its own figures; null in tests of one group
   std::function<HttpServer::Statistics()> connections;  // may be empty
   std::atomic<bool> stopping{false};
+  StreamHub* stream = nullptr;
+  Doorkeeper* doorkeeper = nullptr;
 };
 
 // Each: `api` outlives the router.
@@ -33,12 +36,14 @@ void add_run_routes(Router& router, Api& api);
 void add_run_part_routes(Router& router, Api& api);
 void add_gate_routes(Router& router, Api& api);
 void add_system_routes(Router& router, Api& api);
+void add_stream_routes(Router& router, Api& api);
 inline void add_api_routes(Router& router, Api& api) {
   add_workflow_routes(router, api);
   add_run_routes(router, api);
   add_run_part_routes(router, api);
   add_gate_routes(router, api);
   add_system_routes(router, api);
+  add_stream_routes(router, api);
 }
 
 // One row of a list of runs, the same in `pawl ls --json`.

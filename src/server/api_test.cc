@@ -330,6 +330,26 @@ TEST(ApiSystem, ReadinessEndsWhenTheServerStops) {
   EXPECT_EQ(bed.ask("GET", "/problems/conflict", "").status, 200);
 }
 
+TEST(ApiSystem, TheDashboardAsksForMetricsThatThereAre) {
+  ApiBed bed;
+  const auto text = bed.get("/metrics").body;
+  const auto file = read_file(PAWL_SOURCE_DIR "/packaging/grafana/pawl.json").value();
+  const auto dashboard = Json::parse(file);
+  ASSERT_TRUE(dashboard.ok());
+  int asked = 0;
+  for (const auto& panel : (*dashboard)["panels"].as_array()) {
+    for (const auto& target : panel["targets"].as_array()) {
+      const std::string expr = target["expr"].as_string();
+      for (auto at = expr.find("pawl_"); at != std::string::npos; at = expr.find("pawl_", at + 1)) {
+        const auto name = expr.substr(at, expr.find('{', at) - at);
+        EXPECT_THAT(text, HasSubstr(str("# TYPE ", name, " "))) << expr;
+        ++asked;
+      }
+    }
+  }
+  EXPECT_GT(asked, 15);
+}
+
 TEST(ApiSystem, MetricsAreThoseOfTheirPage) {
   ApiBed bed;
   bed.get("/api/v1/runs");

@@ -43,6 +43,8 @@ ApiBed::ApiBed(const std::function<void(Router&)>& prepare) {
   access = std::make_unique<Access>(
       Access::Options{tokens().dir.path(), "127.0.0.1", {}, false, nullptr});
   router.reset(new Router({.doorkeeper = access.get(), .threads = 4}));
+  stream = std::make_unique<StreamHub>(*engine, *store, system_clock());
+  PAWL_ASSERT(stream->start().ok());
   api.reset(new Api{*engine,
                     *store,
                     *methods,
@@ -51,7 +53,9 @@ ApiBed::ApiBed(const std::function<void(Router&)>& prepare) {
                     "serve",
                     router.get(),
                     {},
-                    {}});
+                    {},
+                    stream.get(),
+                    access.get()});
   add_api_routes(*router, *api);
   add_worker_routes(*router, *gateway);
   if (prepare) prepare(*router);
@@ -65,6 +69,7 @@ ApiBed::~ApiBed() {
   server.reset();
   router.reset();
   gateway.reset();
+  stream.reset();
   engine->stop();
 }
 
@@ -80,6 +85,15 @@ Answer ApiBed::ask(std::string_view method, std::string_view target, std::string
   client.send(
       request_text(method, target, token == texts.end() ? "" : token->second, body, headers));
   return parse_answer(client.rest());
+}
+
+Answer ApiBed::ask_head(std::string_view method, std::string_view target, std::string_view who,
+                        const AskHeaders& headers) {
+  const auto token = tokens().texts.find(who);
+  RawClient client(server->port());
+  client.send(request_text(method, target, token == tokens().texts.end() ? "" : token->second, {},
+                           headers));
+  return parse_answer(client.read_until("\r\n\r\n"));
 }
 
 }  // namespace pawl::server

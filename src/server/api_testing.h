@@ -41,6 +41,9 @@ class ApiBed {
   // With the token of that role; "" none, "expired", "garbage", or a role.
   Answer ask(std::string_view method, std::string_view target, std::string_view who = "admin",
              std::string_view body = {}, const AskHeaders& headers = {});
+  // Of an answer that does not end: its head.
+  Answer ask_head(std::string_view method, std::string_view target, std::string_view who,
+                  const AskHeaders& headers = {});
   Answer get(std::string_view target) { return ask("GET", target, "viewer"); }
   RunId submit(Json inputs = Json::object());  // of `gated`
 
@@ -49,6 +52,7 @@ class ApiBed {
   std::unique_ptr<Methods> methods;
   std::unique_ptr<WorkerGateway> gateway;
   std::unique_ptr<Access> access;
+  std::unique_ptr<StreamHub> stream;
   std::unique_ptr<Api> api;
   std::unique_ptr<Router> router;
   std::unique_ptr<HttpServer> server;

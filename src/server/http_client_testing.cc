@@ -49,6 +49,14 @@ std::string RawClient::read_until(std::string_view until) {
   return out;
 }
 
+std::string RawClient::read_bytes(std::size_t n) {
+  while (in_.size() < n && fill()) {
+  }
+  std::string out = in_.substr(0, n);
+  in_.erase(0, out.size());
+  return out;
+}
+
 std::string RawClient::response() {
   std::string out = read_until("\r\n\r\n");
   const std::string_view name = "Content-Length: ";

@@ -19,6 +19,7 @@ class RawClient {
   void finish();  // sends no more
   // What comes until `until` is in it, the connection closes, or ten seconds pass.
   std::string read_until(std::string_view until);
+  std::string read_bytes(std::size_t n);  // fewer where the connection closes
   // One whole response with a length: head and body.
   std::string response();
   // Everything until the connection closes.

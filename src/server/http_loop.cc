@@ -54,41 +54,6 @@ struct HttpLoop::Connection {
   std::function<void()> gone;  // while answering: who wants to know that the peer hung up
 };
 
-// -- The inbox
-// -------------------------------------------------------------------------------------
-
-bool HttpInbox::put(HttpLetter letter) {
-  std::lock_guard lock(mutex_);
-  if (wake_fd_ < 0) return false;
-  letters_.push_back(std::move(letter));
-  if (!std::exchange(awake_, true)) {
-    const std::uint64_t one = 1;
-    (void)!::write(wake_fd_, &one, sizeof one);
-  }
-  return true;
-}
-
-void HttpInbox::wake() {
-  std::lock_guard lock(mutex_);
-  const std::uint64_t one = 1;
-  if (wake_fd_ >= 0) (void)!::write(wake_fd_, &one, sizeof one);
-}
-
-std::vector<HttpLetter> HttpInbox::take() {
-  std::lock_guard lock(mutex_);
-  awake_ = false;
-  return std::exchange(letters_, {});
-}
-
-void HttpInbox::close() {
-  std::lock_guard lock(mutex_);
-  wake_fd_ = -1;
-  letters_.clear();
-}
-
-// -- A channel, of a connection that was taken over
-// -------------------------------------------------
-
 class HttpLoop::Channel final : public HttpChannel {
  public:
   Channel(std::shared_ptr<HttpInbox> inbox, std::uint64_t id, std::size_t waiting)
@@ -393,7 +358,9 @@ void HttpLoop::hand_over(Connection& c) {
   handler_.handle(std::move(request), HttpReply(std::move(target)));
 }
 
+// What is sent to one connection within a batch goes out in one call.
 void HttpLoop::open_letters() {
+  std::vector<std::uint64_t> sent;
   for (auto letters = inbox_->take(); !letters.empty(); letters = inbox_->take()) {
     for (auto& letter : letters) {
       auto* c = find(letter.connection);
@@ -410,9 +377,11 @@ void HttpLoop::open_letters() {
           take_over(*c, letter);
           break;
         case HttpLetter::Kind::bytes:
-          if (c->unsent() == 0) c->last_out = clock_.mono();
+          if (c->unsent() == 0) {
+            c->last_out = clock_.mono();
+            sent.push_back(c->id);
+          }
           c->out += letter.bytes;
-          if (flush(*c)) watch(*c);
           break;
         case HttpLetter::Kind::close:
           c->close_after = true;
@@ -423,6 +392,10 @@ void HttpLoop::open_letters() {
           watch(*c);
           break;
       }
+    }
+    for (const auto id : std::exchange(sent, {})) {
+      auto* c = find(id);
+      if (c && c->unsent() > 0 && flush(*c)) watch(*c);
     }
   }
 }
@@ -452,6 +425,8 @@ void HttpLoop::take_over(Connection& c, HttpLetter& letter) {
   c.listener = std::move(letter.listener);
   c.channel = std::make_shared<Channel>(inbox_, c.id, c.unsent());
   c.listener->opened(c.channel);
+  // A client may speak on before it has our answer.
+  if (const auto rest = c.reader.take_rest(); !rest.empty()) c.listener->received(rest);
   if (flush(c)) watch(c);
 }
 

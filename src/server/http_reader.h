@@ -61,6 +61,8 @@ class HttpReader {
   State feed(std::string_view bytes);
   // Goes on behind a complete request. REQUIRES: state() is complete.
   State next();
+  // The bytes behind a complete request, of a connection that speaks something else from here on.
+  std::string take_rest() { return std::exchange(in_, {}); }
   // Gives the request up. Returns refused.
   State refuse(int status, const char* why);
   // A smaller bound than the limits', once the head is there: who is not known yet sends little.

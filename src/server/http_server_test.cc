@@ -251,6 +251,12 @@ TEST_F(HttpServerTest, AConnectionCanBeTakenOver) {
   EXPECT_FALSE(handler.echo->channel()->send("late", 1000));
 }
 
+TEST_F(HttpServerTest, WhatComesBehindTheHandshakeIsNotLost) {
+  auto client = connect();
+  ASSERT_TRUE(client.send(str(get("/echo"), "early")));
+  EXPECT_THAT(client.read_until("early"), EndsWith("\r\n\r\nearly"));
+}
+
 TEST_F(HttpServerTest, ATakenConnectionThatBreaksIsToldOnce) {
   {
     auto client = connect();

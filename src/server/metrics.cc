@@ -78,6 +78,15 @@ void add_server(Page& page, Api& api) {
   }
 }
 
+void add_stream(Page& page, Api& api) {
+  if (!api.stream) return;
+  const auto s = api.stream->statistics();
+  page.one("pawl_stream_readers", "gauge", "Connections that read the stream.", s.readers);
+  page.one("pawl_stream_subscriptions", "gauge", "Topics that they read.", s.subscriptions);
+  page.one("pawl_stream_messages_total", "counter", "Messages told.", s.messages);
+  page.one("pawl_stream_dropped_total", "counter", "Readers that were too slow.", s.dropped);
+}
+
 }  // namespace
 
 std::string metrics_text(Api& api) {
@@ -89,6 +98,7 @@ std::string metrics_text(Api& api) {
   add_engine(page, api);
   add_store(page, api);
   add_server(page, api);
+  add_stream(page, api);
   return page.take();
 }
 

@@ -91,6 +91,8 @@ Status Service::start(Methods& methods, const std::function<void(Router&)>& more
   routing.doorkeeper = access_.get();
   routing.clock = options_.clock;
   router_ = std::make_unique<Router>(routing);
+  stream_ = std::make_unique<StreamHub>(methods.engine, methods.store, clock_);
+  TRY(stream_->start());
   api_.reset(new Api{methods.engine,
                      methods.store,
                      methods,
@@ -99,7 +101,9 @@ Status Service::start(Methods& methods, const std::function<void(Router&)>& more
                      options_.mode,
                      router_.get(),
                      [this] { return server_->statistics(); },
-                     {}});
+                     {},
+                     stream_.get(),
+                     access_.get()});
   add_api_routes(*router_, *api_);
   if (more) more(*router_);
   front_->open(*router_);
@@ -109,9 +113,11 @@ Status Service::start(Methods& methods, const std::function<void(Router&)>& more
 void Service::stop(Mono until) {
   if (api_) api_->stopping = true;
   if (router_) router_->close();
+  if (stream_) stream_->say_goodbye();
   server_->drain(until);
   server_.reset();
   router_.reset();  // waits for handlers that run
+  stream_.reset();
 }
 
 std::string Service::url() const {

@@ -52,6 +52,7 @@ class Service {
   const Clock& clock_;
   std::string first_token_;
   std::unique_ptr<Access> access_;
+  std::unique_ptr<StreamHub> stream_;
   std::unique_ptr<Api> api_;
   std::unique_ptr<Router> router_;
   std::unique_ptr<Front> front_;

@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "cli/api_client.h"
 #include "cli/handlers.h"
 #include "cli/signals.h"
 #include "server/worker_client.h"
@@ -26,23 +27,6 @@ std::string worker_directory(const Ask& ask) {
   if (auto flag = ask.args.text("data")) return *flag;
   const char* variable = ask.io.environment("PAWL_DATA");
   return variable && *variable ? variable : "./.pawl-worker";
-}
-
-std::string setting(const Ask& ask, std::string_view flag, const char* variable) {
-  if (auto given = ask.args.text(flag)) return *given;
-  const char* value = ask.io.environment(variable);
-  return value ? value : "";
-}
-
-Result<std::string> token_of(const Ask& ask) {
-  const auto file = setting(ask, "token-file", "PAWL_TOKEN_FILE");
-  if (file.empty()) return std::string();
-  auto token = std::string(trim(TRY(read_file(file, 64u << 10))));
-  const auto fine = [](unsigned char c) { return c > ' ' && c < 0x7f; };
-  if (!std::all_of(token.begin(), token.end(), fine)) {
-    return {Errc::usage, str(file, " holds no token: one line is expected")};
-  }
-  return token;
 }
 
 // What makes this directory one worker in the server's eyes, whichever process works in it.
@@ -116,8 +100,11 @@ void drain(const Ask& ask, Signals& signals, worker::Worker& worker, server::Wor
 Result<int> run_worker(const Ask& ask) {
   const auto directory = worker_directory(ask);
   server::WorkerClient::Options o;
-  const auto url = setting(ask, "server", "PAWL_SERVER");
-  o.http.server = TRY(server::parse_server(url.empty() ? "http://127.0.0.1:7070" : url));
+  auto server = server_of(ask);
+  if (server.empty()) {
+    return with_hint({Errc::usage, "no server is named"}, "--server URL, or PAWL_SERVER");
+  }
+  o.http.server = TRY(server::parse_server(server));
   o.http.token = TRY(token_of(ask));
   auto options = TRY(options_of(ask, directory));
   TRY(make_dirs(directory, 0700));
