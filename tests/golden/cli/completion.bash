@@ -40,7 +40,10 @@ _pawl() {
     "watch --fail-on")
       mapfile -t COMPREPLY < <(compgen -W 'warning fail' -- "$word")
       return ;;
-    "watch --slots"|"watch --resource") return ;;
+    "watch --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "watch --slots"|"watch --resource"|"watch --server") return ;;
     "wait --fail-on")
       mapfile -t COMPREPLY < <(compgen -W 'warning fail' -- "$word")
       return ;;
@@ -78,7 +81,10 @@ _pawl() {
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
     "why --server") return ;;
-    "history --task") return ;;
+    "history --token-file")
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    "history --task"|"history --server") return ;;
     "graph --format"|"graph -o")
       mapfile -t COMPREPLY < <(compgen -W 'tree dot mermaid' -- "$word")
       return ;;
@@ -132,14 +138,14 @@ _pawl() {
     "--timeout") return ;;
   esac
   if [ -z "$command" ]; then
-    mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor schema completion help version --data --json --color --quiet -q --verbose -v --no-input --timeout --help --version' -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor backup restore schema completion help version --data --json --color --quiet -q --verbose -v --no-input --timeout --help --version' -- "$word")
     return
   fi
   case $word in -*)
     local flags=''
     case $command in
       run) flags='--input -i --inputs --name --label --progress --slots --resource --fail-on --idempotency-key --server --token-file' ;;
-      watch) flags='--progress --slots --resource --fail-on' ;;
+      watch) flags='--progress --slots --resource --fail-on --server --token-file' ;;
       wait) flags='--fail-on --server --token-file' ;;
       plan) flags='--input -i --inputs' ;;
       worker) flags='--server --queue --slots --label --name --token-file --grace' ;;
@@ -147,7 +153,7 @@ _pawl() {
       show) flags='--server --token-file' ;;
       logs) flags='--follow -f --tail --attempt --grep --server --token-file' ;;
       why) flags='--server --token-file' ;;
-      history) flags='--task' ;;
+      history) flags='--task --server --token-file' ;;
       graph) flags='--format -o' ;;
       pause) flags='--message -m --server --token-file' ;;
       resume) flags='--server --token-file' ;;
@@ -187,9 +193,11 @@ _pawl() {
     token) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'create ls rm' -- "$word") ;;
     api) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'GET POST PUT DELETE HEAD' -- "$word") ;;
     emit) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'progress metric warning failure-class checkpoint' -- "$word") ;;
+    backup) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    restore) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     schema) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'workflow' -- "$word") ;;
     completion) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$word") ;;
-    help) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor schema completion help version exit-codes environment' -- "$word") ;;
+    help) [ $place -eq 0 ] && mapfile -t COMPREPLY < <(compgen -W 'run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor backup restore schema completion help version exit-codes environment' -- "$word") ;;
   esac
 }
 complete -o filenames -F _pawl pawl

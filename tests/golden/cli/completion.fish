@@ -34,6 +34,8 @@ complete -c pawl -n __fish_use_subcommand -a token -d 'make, list and remove tok
 complete -c pawl -n __fish_use_subcommand -a api -d 'send one request to a server'\''s API'
 complete -c pawl -n __fish_use_subcommand -a emit -d 'report progress, metrics, warnings from a task'\''s script'
 complete -c pawl -n __fish_use_subcommand -a doctor -d 'look for what would keep runs from working here'
+complete -c pawl -n __fish_use_subcommand -a backup -d 'copy the data directory, also while it is in use'
+complete -c pawl -n __fish_use_subcommand -a restore -d 'make the data directory from a backup'
 complete -c pawl -n __fish_use_subcommand -a schema -d 'print the JSON Schema of workflow files'
 complete -c pawl -n __fish_use_subcommand -a completion -d 'print a completion script for a shell'
 complete -c pawl -n __fish_use_subcommand -a help -d 'explain a command or a topic'
@@ -54,6 +56,8 @@ complete -c pawl -n '__fish_seen_subcommand_from watch' -l progress -x -a 'auto 
 complete -c pawl -n '__fish_seen_subcommand_from watch' -l slots -x -d 'tasks at once (default: two a processor, at least 4)'
 complete -c pawl -n '__fish_seen_subcommand_from watch' -l resource -x -d 'what this machine has, such as gpu=2'
 complete -c pawl -n '__fish_seen_subcommand_from watch' -l fail-on -x -a 'warning fail' -d 'the mildest verdict that exits 4'
+complete -c pawl -n '__fish_seen_subcommand_from watch' -l server -x -d 'ask this server instead of a data directory (or $PAWL_SERVER)'
+complete -c pawl -n '__fish_seen_subcommand_from watch' -l token-file -rF -d 'the file that holds its token (or $PAWL_TOKEN_FILE)'
 complete -c pawl -n '__fish_seen_subcommand_from watch' -a '(timeout 0.3 pawl ls -q --limit 50 2>/dev/null)'
 complete -c pawl -n '__fish_seen_subcommand_from wait' -l fail-on -x -a 'warning fail' -d 'the mildest verdict that exits 4'
 complete -c pawl -n '__fish_seen_subcommand_from wait' -l server -x -d 'ask this server instead of a data directory (or $PAWL_SERVER)'
@@ -63,7 +67,7 @@ complete -c pawl -n '__fish_seen_subcommand_from validate' -F
 complete -c pawl -n '__fish_seen_subcommand_from plan' -l input -s i -x -d 'an input; read as the type the workflow declares'
 complete -c pawl -n '__fish_seen_subcommand_from plan' -l inputs -rF -d 'inputs as one JSON object; -i goes over it'
 complete -c pawl -n '__fish_seen_subcommand_from plan' -F
-complete -c pawl -n '__fish_seen_subcommand_from worker' -l server -x -d 'the server, such as http://10.0.0.5:7070'
+complete -c pawl -n '__fish_seen_subcommand_from worker' -l server -x -d 'the server, such as http://10.0.0.5:7070 (or $PAWL_SERVER)'
 complete -c pawl -n '__fish_seen_subcommand_from worker' -l queue -x -d 'a queue to serve (default: every queue)'
 complete -c pawl -n '__fish_seen_subcommand_from worker' -l slots -x -d 'tasks at once (default: two a processor, at least 4)'
 complete -c pawl -n '__fish_seen_subcommand_from worker' -l label -x -d 'what this machine is, for people and lists'
@@ -92,6 +96,8 @@ complete -c pawl -n '__fish_seen_subcommand_from why' -l server -x -d 'ask this 
 complete -c pawl -n '__fish_seen_subcommand_from why' -l token-file -rF -d 'the file that holds its token (or $PAWL_TOKEN_FILE)'
 complete -c pawl -n '__fish_seen_subcommand_from why' -a '(timeout 0.3 pawl ls -q --limit 50 2>/dev/null)'
 complete -c pawl -n '__fish_seen_subcommand_from history' -l task -x -d 'of this task only'
+complete -c pawl -n '__fish_seen_subcommand_from history' -l server -x -d 'ask this server instead of a data directory (or $PAWL_SERVER)'
+complete -c pawl -n '__fish_seen_subcommand_from history' -l token-file -rF -d 'the file that holds its token (or $PAWL_TOKEN_FILE)'
 complete -c pawl -n '__fish_seen_subcommand_from history' -a '(timeout 0.3 pawl ls -q --limit 50 2>/dev/null)'
 complete -c pawl -n '__fish_seen_subcommand_from graph' -l format -s o -x -a 'tree dot mermaid' -d 'of the drawing'
 complete -c pawl -n '__fish_seen_subcommand_from graph' -F
@@ -151,7 +157,9 @@ complete -c pawl -n '__fish_seen_subcommand_from api' -l token-file -rF -d 'the 
 complete -c pawl -n '__fish_seen_subcommand_from api' -a 'GET POST PUT DELETE HEAD'
 complete -c pawl -n '__fish_seen_subcommand_from emit' -l unit -x -d 'what progress counts, such as epoch'
 complete -c pawl -n '__fish_seen_subcommand_from emit' -a 'progress metric warning failure-class checkpoint'
+complete -c pawl -n '__fish_seen_subcommand_from backup' -F
+complete -c pawl -n '__fish_seen_subcommand_from restore' -F
 complete -c pawl -n '__fish_seen_subcommand_from schema' -a 'workflow'
 complete -c pawl -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
 complete -c pawl -n '__fish_seen_subcommand_from help' -l man -d 'the whole manual as a man page'
-complete -c pawl -n '__fish_seen_subcommand_from help' -a 'run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor schema completion help version exit-codes environment'
+complete -c pawl -n '__fish_seen_subcommand_from help' -a 'run watch wait validate plan worker ls show logs why history graph pause resume cancel retry recover approve reject up serve token api emit doctor backup restore schema completion help version exit-codes environment'
