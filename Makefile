@@ -50,15 +50,17 @@ format: setup  ## rewrite sources with clang-format
 	@find src include bench tests apps \( -name '*.cc' -o -name '*.h' \) 2>/dev/null \
 	  | xargs -r clang-format-14 -i
 
-bench: setup-build  ## measure engine and library: build/bench/engine.json, library.json
+bench: setup-build  ## measure: build/bench/engine.json, library.json, server.json
 	@$(call compile,release,pawl_bench)
 	@mkdir -p build/bench && build/release/pawl_bench --json build/bench/engine.json
 	@build/release/pawl_bench --only library --json build/bench/library.json
+	@build/release/pawl_bench --only network --only stream --json build/bench/server.json
 
 bench-short: setup-build  ## the same in seconds, to see that it runs
 	@$(call compile,release,pawl_bench)
 	@mkdir -p build/bench && build/release/pawl_bench --short --json build/bench/engine.json
 	@build/release/pawl_bench --short --only library --json build/bench/library.json
+	@build/release/pawl_bench --short --only network --only stream --json build/bench/server.json
 
 torture: setup-build  ## kill, cut, damage and fill for hours; see docs/reliability.md
 	@$(call compile,release,pawl pawl_torture)

@@ -37,7 +37,7 @@ const std::vector<Benchmark>& benchmarks() {
       {"footprint", "B17: footprint", bench_footprint},
       {"timers", "B16: durable timers", bench_timers},
       {"growth", "growth: B1 beside a long history", bench_growth},
-      {"network", "workers over HTTP", bench_network},
+      {"network", "workers over HTTP", bench_network, true},
       {"library", "the C++ library", bench_library, true},
       {"stream", "B11: the stream", bench_stream, true},
   };
