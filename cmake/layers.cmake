@@ -201,11 +201,17 @@ endfunction()
 
 # Each folder of apps/, on the public API. By the end of a file's name: main.cc is the program
 # pawl-<app>, x_main.cc the program pawl-<app>-x, x_test.cc and x_testing.cc make <app>_test,
-# x_fuzz.cc a fuzzer; all else is the app's library. Includes are written from apps/.
+# x_fuzz.cc a fuzzer; all else is the app's library. Includes are written from apps/. What all apps
+# share is apps/common.
 function(pawl_apps)
+  if(NOT TARGET pawl_library)
+    return()
+  endif()
+  pawl_app(common ${CMAKE_SOURCE_DIR}/apps/common)
   file(GLOB apps CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/apps/*)
+  list(REMOVE_ITEM apps ${CMAKE_SOURCE_DIR}/apps/common)
   foreach(root IN LISTS apps)
-    if(IS_DIRECTORY ${root} AND TARGET pawl_library)
+    if(IS_DIRECTORY ${root})
       get_filename_component(name ${root} NAME)
       pawl_app(${name} ${root})
     endif()
@@ -228,6 +234,9 @@ function(pawl_app name root)
   add_library(pawl_app_${name} STATIC ${sources})
   target_include_directories(pawl_app_${name} PUBLIC ${CMAKE_SOURCE_DIR}/apps)
   target_link_libraries(pawl_app_${name} PUBLIC pawl_library)
+  if(NOT name STREQUAL "common")
+    target_link_libraries(pawl_app_${name} PUBLIC pawl_app_common)
+  endif()
   if(TARGET PkgConfig::app_${name})
     target_link_libraries(pawl_app_${name} PUBLIC PkgConfig::app_${name})
   endif()

@@ -255,7 +255,7 @@ def check_own_include(file, number, target, allowed):
         file.report(number, "include-root", f'"{target}" is relative')
     elif file.top in ("apps", "include") and first != "pawl" and first in LAYERS:
         file.report(number, "layer", f"{file.top} includes {first}, which is not public")
-    elif file.top == "apps" and first not in ("pawl", file.path.split("/")[1]):
+    elif file.top == "apps" and first not in ("pawl", "common", file.path.split("/")[1]):
         file.report(number, "layer", f"an app includes {first}, which is not its own")
     elif allowed is not None and first in LAYERS and first != file.layer and first not in allowed:
         file.report(number, "layer", f"{file.layer} includes {first}")

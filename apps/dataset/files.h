@@ -1,7 +1,6 @@
 #pragma once
-// Files: read whole, write whole, copy with a checksum. A file that has its name is whole: writing
-// goes to a name beside it, then rename. Paths that strangers chose are opened beneath a root.
-// Errors: io or disk_full, with path and reason.
+// Files: beside what all apps do with them (common/files.h), checksums, lists of what is beneath a
+// folder, and which names strangers may choose. Errors: io or disk_full, with path and reason.
 
 #include <pawl/status.h>
 
@@ -11,42 +10,26 @@
 #include <string_view>
 #include <vector>
 
+#include "common/files.h"
+
 namespace dataset {
 
-// A descriptor that closes itself.
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  ~Fd();
-  Fd(Fd&& other) noexcept : fd_(other.release()) {}
-  Fd& operator=(Fd&& other) noexcept;
-  int get() const { return fd_; }
-  bool ok() const { return fd_ >= 0; }
-  int release();
-
- private:
-  int fd_;
-};
-
-// What errno says, about this path.
-pawl::Status file_error(std::string_view what, const std::string& path);
+using apps::Fd;
+using apps::file_error;
+using apps::file_exists;
+using apps::folder_of;
+using apps::make_folders;
+using apps::read_file;
+using apps::write_all;
+using apps::write_file;
 
 // "a" and "b" give "a/b"; an absolute second one stands alone.
 std::string join_path(const std::string& folder, const std::string& name);
-std::string folder_of(const std::string& path);
-bool file_exists(const std::string& path);
-// mkdir -p.
-pawl::Status make_folders(const std::string& path);
 
-// Error too_large past `most` bytes: the file is not read then.
-pawl::Result<std::string> read_file(const std::string& path, std::uint64_t most = 1u << 30);
-// Complete and on disk, or not there.
-pawl::Status write_file(const std::string& path, std::string_view bytes);
 // Everything written beneath this folder's file system so far is on disk, renames too.
 pawl::Status sync_all(const std::string& folder);
 pawl::Status rename_file(const std::string& from, const std::string& to);
 void remove_file(const std::string& path);
-pawl::Status write_all(int fd, std::string_view bytes, const std::string& path);
 
 struct Digest {
   std::string sha256;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "common/exit_code.h"
 #include "dataset/arguments.h"
 #include "dataset/build_steps.h"
 #include "dataset/progress.h"
@@ -25,26 +26,10 @@ using pawl::Value;
 
 namespace {
 
+using apps::exit_code_of;
+
 volatile sig_atomic_t interrupted = 0;
 void on_signal(int) { interrupted = 1; }
-
-int exit_code_of(const Status& s) {
-  switch (s.code()) {
-    case Code::ok:
-      return 0;
-    case Code::invalid:
-      return 6;
-    case Code::not_found:
-      return 7;
-    case Code::conflict:
-    case Code::in_use:
-      return 9;
-    case Code::internal:
-      return 70;
-    default:
-      return 1;
-  }
-}
 
 int exit_code_of(RunState state) {
   switch (state) {

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "common/exit_code.h"
 #include "manufacturing/arguments.h"
 #include "manufacturing/service.h"
 
@@ -21,23 +22,7 @@ using pawl::Status;
 
 namespace {
 
-int exit_code_of(const Status& s) {
-  switch (s.code()) {
-    case Code::ok:
-      return 0;
-    case Code::invalid:
-      return 6;
-    case Code::not_found:
-      return 7;
-    case Code::conflict:
-    case Code::in_use:
-      return 9;
-    case Code::internal:
-      return 70;
-    default:
-      return 1;
-  }
-}
+using apps::exit_code_of;
 
 int fail(const Status& s) {
   std::fprintf(stderr, "pawl-manufacturing: %s\n", s.text().c_str());
