@@ -32,8 +32,9 @@ struct Remote {
 
 struct GatewayTest : testing::Test {
   engine::Bed bed{options()};
+  std::vector<std::unique_ptr<Remote>>
+      remotes;  // outlive the gateway, which answers them at its end
   std::unique_ptr<WorkerGateway> gateway;
-  std::vector<std::unique_ptr<Remote>> remotes;
 
   static engine::BedOptions options() {
     engine::BedOptions o;
