@@ -27,9 +27,10 @@ std::vector<FlagSpec> server_flags() {
 }
 
 constexpr std::string_view kServerDetails =
-    "On a loopback address without tokens whoever can connect is admin, as whoever can read the "
-    "data directory. On any other address a token is asked for; where there is none, one is made "
-    "and printed once. There is no TLS: put a proxy in front of a server that others can reach.\n\n"
+    "On a loopback address without tokens whoever can connect is admin; where other people have "
+    "accounts on the machine, use --require-token. On any other address a token is asked for; "
+    "where there is none, one is made and printed once. There is no TLS: put a proxy in front of a "
+    "server that others can reach.\n\n"
     "TERM or Ctrl-C stops it: requests under way are answered first. Commands on the same data "
     "directory go on working; they reach the server through its control socket.";
 

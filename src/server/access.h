@@ -2,10 +2,11 @@
 // Access: the doorkeeper of a real server. Who calls is told by a token (tokens.h), read again
 // whenever its file changes; a file that cannot be read lets nobody in.
 //
-// A server on a loopback address without any token takes whoever reaches it as admin: whoever can
-// connect could read the data directory, too. What a browser could be talked into is stopped apart
-// from that: the Host must be a name of this server (a foreign name that was made to resolve here
-// is refused), an Origin must be the same as it, and "null" is never one.
+// A server on a loopback address without any token takes whoever reaches it as admin, which is
+// right on a machine of one person; where others have accounts, --require-token asks for one. What
+// a browser could be talked into is stopped apart from that: the Host must be a name of this server
+// (a foreign name that was made to resolve here is refused), an Origin must be the same as it, and
+// "null" is never one.
 
 #include <sys/types.h>
 
