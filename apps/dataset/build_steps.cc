@@ -2,13 +2,13 @@
 
 #include <cstdio>
 
+#include "common/trace.h"
 #include "dataset/batch_file.h"
 #include "dataset/duplicates.h"
 #include "dataset/fetch.h"
 #include "dataset/manifest.h"
 #include "dataset/sha256.h"
 #include "dataset/source_list.h"
-#include "dataset/trace.h"
 
 namespace dataset {
 
@@ -151,7 +151,7 @@ Status validate_one(const Site& site, Step& step, int batch, Checked in, Checked
   }
   out = in;
   if (!in.reason.empty()) return {};
-  trace("decode", in.name);
+  apps::trace("decode", in.name);
   FeatureGrid grid;
   Bytes data(reinterpret_cast<const std::uint8_t*>(bytes->data()), bytes->size());
   Decoded d = decode_image(data, in.name, site.config.validate, grid);

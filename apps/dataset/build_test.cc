@@ -123,10 +123,10 @@ class BuildTest : public testing::Test {
     for (std::string& word : words)
       argv.push_back(word.data());
     argv.push_back(nullptr);
-    std::string variable = "PAWL_DATASET_TRACE=" + trace;
+    std::string variable = "PAWL_APP_TRACE=" + trace;
     std::vector<char*> env;
     if (!trace.empty()) env.push_back(variable.data());
-    std::string struck = "PAWL_DATASET_STRIKE=" + strike.what + " " + std::to_string(strike.after) +
+    std::string struck = "PAWL_APP_STRIKE=" + strike.what + " " + std::to_string(strike.after) +
                          " " + std::to_string(strike.signal);
     if (!strike.what.empty()) env.push_back(struck.data());
     for (char** e = environ; *e; ++e)

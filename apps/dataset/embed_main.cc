@@ -8,9 +8,9 @@
 
 #include <cstdio>
 
+#include "common/trace.h"
 #include "dataset/features.h"
 #include "dataset/files.h"
-#include "dataset/trace.h"
 
 // What steps hand on are structs of yours; a Codec says how they read as JSON.
 struct Folder {
@@ -64,7 +64,7 @@ pawl::Result<Count> count(const Part& part, pawl::Step& step) {
     if (step.stopped()) return pawl::Status::failed("stopped");
     auto bytes = dataset::read_file(dataset::join_path(part.path, part.names[i]));
     if (!bytes.ok()) return bytes.status();
-    dataset::trace("count", part.names[i]);
+    apps::trace("count", part.names[i]);
     dataset::FeatureGrid grid;
     dataset::Bytes data(reinterpret_cast<const std::uint8_t*>(bytes->data()), bytes->size());
     bool good = !dataset::decode_image(data, part.names[i], {}, grid).rejection.rejected();

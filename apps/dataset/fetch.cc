@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/trace.h"
 #include "dataset/sha256.h"
-#include "dataset/trace.h"
 
 namespace dataset {
 
@@ -64,7 +64,7 @@ Status Fetch::copy(const Item& item, const std::string& file, Checked& out) {
     options.each = [&](std::string_view bytes) {
       return trouble = write_all(to.get(), bytes, part);
     };
-    trace("download", item.name);
+    apps::trace("download", item.name);
   }
   auto read = digest_file(item.from, options);
   if (!trouble.ok()) return trouble;
@@ -114,7 +114,7 @@ Status Fetch::download(const Item& item, const std::string& file, Checked& out) 
   }
   set(out, item, got.digest);
   auto s = rename_file(want.part, file);
-  if (s.ok()) trace("download", item.name);
+  if (s.ok()) apps::trace("download", item.name);
   return s;
 }
 

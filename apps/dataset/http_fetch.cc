@@ -9,7 +9,7 @@
 #include <charconv>
 #include <optional>
 
-#include "dataset/trace.h"
+#include "common/trace.h"
 
 namespace dataset {
 
@@ -204,7 +204,7 @@ Outcome HttpFetch::Impl::request(const HttpWant& want, const Patience& patience)
     if (known) headers = curl_slist_append(headers, ("If-Range: " + *etag).c_str());
   }
   set_up(want, t, headers);
-  trace("request", want.name + " " + std::to_string(t.asked_from));
+  apps::trace("request", want.name + " " + std::to_string(t.asked_from));
   CURLcode code = curl_easy_perform(curl);
   curl_slist_free_all(headers);
 

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "manufacturing/trace.h"
+#include "common/trace.h"
 
 namespace manufacturing {
 
@@ -42,7 +42,7 @@ class Lines {
       ++done_.sensors;
       since += sensor.values.present;
       if (auto s = put(line->json()); !s.ok()) return s;
-      trace(step_.name(), sensor.name);
+      apps::trace(step_.name(), sensor.name);
       if (since < what_.checkpoint_readings) continue;
       since = 0;
       if (auto s = save(); !s.ok()) return s;

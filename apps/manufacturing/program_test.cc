@@ -140,8 +140,8 @@ class ProgramTest : public testing::Test {
   }
 
   std::unique_ptr<Process> serve(const std::string& dir, const std::string& strike = "") {
-    std::vector<std::string> variables = {"PAWL_MANUFACTURING_TRACE=" + folder_.at("trace")};
-    if (!strike.empty()) variables.push_back("PAWL_MANUFACTURING_STRIKE=" + strike);
+    std::vector<std::string> variables = {"PAWL_APP_TRACE=" + folder_.at("trace")};
+    if (!strike.empty()) variables.push_back("PAWL_APP_STRIKE=" + strike);
     return std::make_unique<Process>(
         std::vector<std::string>{program_, "serve", "--dir", folder_.at(dir), "--listen",
                                  "127.0.0.1:0", "--dag", folder_.at("dag.json")},

@@ -3,11 +3,11 @@
 #include <cstdio>
 #include <set>
 
+#include "common/trace.h"
 #include "manufacturing/json_tree.h"
 #include "manufacturing/page.h"
 #include "manufacturing/tasks.h"
 #include "manufacturing/timestamp.h"
-#include "manufacturing/trace.h"
 
 namespace manufacturing {
 
@@ -138,7 +138,7 @@ Result<Service::Posted> Service::take_in(const std::string& name, ByteSource sou
     posted.facts = facts_value(*facts);
     auto totals = (*columns)->finish();
     if (totals.ok()) posted.hash = totals->hash;
-    trace("stored", name);
+    apps::trace("stored", name);
     return totals.status();
   };
   auto s = read();

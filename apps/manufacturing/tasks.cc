@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/trace.h"
 #include "manufacturing/dag.h"
 #include "manufacturing/per_sensor.h"
 #include "manufacturing/timestamp.h"
-#include "manufacturing/trace.h"
 
 namespace manufacturing {
 
@@ -266,7 +266,7 @@ Result<Value> synthesize(pawl::Step& step, const std::string& batches, const std
     step.progress(static_cast<double>(i + 1), static_cast<double>(sensors), "sensors");
   }
   if (auto s = write_file(folder + name, out); !s.ok()) return s;
-  trace("merged", name);
+  apps::trace("merged", name);
   return Value::object(
       {{"file", name}, {"figures", figures_of(left, right)}, {"worst", merge.names()}});
 }

@@ -146,11 +146,11 @@ void StreamHub::run() {
         next_late_ = std::min(next_late_, clock_.mono() + kLate);
       } else if (auto found = runs_.find(RunId{static_cast<std::int64_t>(mark)});
                  found != runs_.end()) {
-        read_feed(found->first, found->second);
+        read_feed(found->second);
       }
     }
     auto now = clock_.mono();
-    if (now >= next_late_) tell_late(now);
+    if (now >= next_late_) tell_late();
     if (!system_.empty() && now >= next_system_) {
       next_system_ = now + kSystem;
       tell_system();
@@ -370,11 +370,10 @@ Status StreamHub::catch_up_lines(Reader& reader, std::uint64_t until) {
 
 // -- Telling
 
-void StreamHub::read_feed(RunId id, Run& run) {
+void StreamHub::read_feed(Run& run) {
   for (auto& item : run.feed->take())
     tell(run, std::move(item));
   if (!run.progress.empty()) next_late_ = std::min(next_late_, clock_.mono() + kLate);
-  (void)id;
 }
 
 void StreamHub::tell(Run& run, FeedItem item) {
@@ -448,7 +447,7 @@ void StreamHub::tell_readers(Run& run, StreamTopic::Kind kind, const char* type,
   }
 }
 
-void StreamHub::tell_late(Mono) {
+void StreamHub::tell_late() {
   next_late_ = Mono::max();
   for (auto& [id, run] : runs_) {
     for (auto& [task, item] : std::exchange(run.progress, {}))

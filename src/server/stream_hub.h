@@ -90,12 +90,12 @@ class StreamHub {
   Status catch_up_lines(Reader& reader, std::uint64_t until);
   Status tell_snapshot(Reader& reader, const Snapshot& snapshot);
   Status begin_runs(Reader& reader);
-  void read_feed(RunId id, Run& run);
+  void read_feed(Run& run);
   void tell(Run& run, FeedItem item);
   void tell_event(Run& run, const FeedItem& item);
   void tell_log(Run& run, const FeedItem& item);
   void tell_readers(Run& run, StreamTopic::Kind kind, const char* type, const FeedItem& item);
-  void tell_late(Mono now);
+  void tell_late();
   void tell_runs();
   void tell_system();
   bool send(const Reader& reader, const StreamMessage& message);

@@ -1,6 +1,8 @@
 #include "server/stream_session.h"
 
 #include <atomic>
+#include <set>
+#include <string>
 
 #include "base/text.h"
 #include "server/ws_frames.h"
@@ -99,7 +101,7 @@ class WebSocketSession final : public HttpListener,
     } else if (op.as_string() == "subscribe") {
       subscribe(topic.as_string(), (*json)["after_seq"]);
     } else if (op.as_string() == "unsubscribe") {
-      topics_ -= topics_ > 0 ? 1 : 0;
+      topics_.erase(topic.as_string());
       hub_.unsubscribe(this, topic.as_string());
     } else {
       refuse(topic.as_string(), {Errc::usage, str("there is no op \"", op.as_string(),
@@ -121,10 +123,10 @@ class WebSocketSession final : public HttpListener,
     if (!after.is_null() && (!after.is_integer() || after.as_integer() < 0)) {
       return refuse(text, {Errc::usage, "after_seq is a number from 0"});
     }
-    if (++topics_ > kMostTopics) {
-      --topics_;
+    if (topics_.size() >= kMostTopics && !topics_.contains(text)) {
       return refuse(text, {Errc::too_large, str("at most ", kMostTopics, " topics at once")});
     }
+    topics_.insert(text);
     std::optional<std::uint64_t> from;
     if (after.is_integer()) from = static_cast<std::uint64_t>(after.as_integer());
     hub_.subscribe(shared_from_this(), std::move(*topic), from);
@@ -149,8 +151,8 @@ class WebSocketSession final : public HttpListener,
   std::atomic<bool> signed_in_;
   std::atomic<bool> ended_{false};
   std::atomic<int> silent_ticks_{0};
-  WsReader reader_;         // of the connection's thread
-  std::size_t topics_ = 0;  // of the connection's thread
+  WsReader reader_;               // of the connection's thread
+  std::set<std::string> topics_;  // of the connection's thread
 };
 
 class EventStreamSession final : public HttpListener,

@@ -6,8 +6,8 @@
 //   > {"op": "subscribe", "topic": "run/7", "after_seq": 41}
 //   > {"op": "unsubscribe", "topic": "run/7"}     > {"op": "ping"}
 //   < {"topic": "run/7", "type": "event", "seq": 42, "data": {...}}
-// Types: snapshot, event, grown, progress, log, patch, gap, error, pong, subscribed-to nothing
-// else. Closed with 1008 where nobody signs in, 1009 where a message is too large, 1013 where the
+// Types: snapshot, event, grown, progress, log, patch, gap, error, pong, signed_in.
+// Closed with 1008 where nobody signs in, 1009 where a message is too large, 1013 where the
 // reader is too slow: it goes on with the last number it had.
 //
 // Server-sent events: one topic in the request; `id:` is the number, Last-Event-ID goes on from it.

@@ -364,6 +364,12 @@ TEST_F(Stream, WhatIsWrongIsSaidOnTheTopic) {
   for (int i = 0; i < 100; ++i)
     client.subscribe(str("run/", run.value, "/logs/a/", i + 1));
   EXPECT_THAT(error(R"({"op":"subscribe","topic":"system"})"), HasSubstr("at most 100"));
+  // Leaving what was never joined makes no room; leaving what was does.
+  client.say(R"({"op":"unsubscribe","topic":"runs"})");
+  EXPECT_THAT(error(R"({"op":"subscribe","topic":"system"})"), HasSubstr("at most 100"));
+  client.say(str(R"({"op":"unsubscribe","topic":"run/)", run.value, R"(/logs/a/1"})"));
+  client.subscribe("system");
+  EXPECT_EQ(client.next_of("patch")["topic"].as_string(), "system");
 }
 
 TEST_F(Stream, BrokenFramesEndItWithTheirCode) {
